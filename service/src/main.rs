@@ -1,0 +1,2 @@
+//! The sample service as a program of its own.
+fn main() {}

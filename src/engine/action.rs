@@ -1,0 +1,128 @@
+//! What can be asked of the engine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a key, a menu or a command asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Generate the files; with `check` only tell what would change.
+    Init {
+        /// Whether nothing may be written.
+        check: bool,
+    },
+    /// The five checks.
+    Validate,
+    /// What `deploy` would do. Changes nothing.
+    Plan,
+    /// Replace what serves by what the manifest says.
+    Deploy,
+    /// Let the canary take the traffic.
+    PromoteCanary,
+    /// Make the canary's release the stable one, if the gate allows it.
+    PromoteStable,
+    /// Back to the last good release. Never gated.
+    Rollback,
+    /// Break the canary on purpose, or stop doing so.
+    Chaos(ChaosFault),
+    /// Probe traffic through the proxy.
+    Load(LoadPlan),
+    /// Remove everything of this project.
+    Teardown {
+        /// Whether the generated files go too.
+        clean: bool,
+    },
+    /// Write the report.
+    ExportAudit {
+        /// Where; default `audit_report.md` beside the manifest.
+        out: Option<PathBuf>,
+    },
+}
+
+impl Action {
+    /// The operation's name, as a person would type it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Init { .. } => "init",
+            Self::Validate => "validate",
+            Self::Plan => "plan",
+            Self::Deploy => "deploy",
+            Self::PromoteCanary => "promote canary",
+            Self::PromoteStable => "promote stable",
+            Self::Rollback => "rollback",
+            Self::Chaos(fault) => fault.name(),
+            Self::Load(_) => "load",
+            Self::Teardown { .. } => "teardown",
+            Self::ExportAudit { .. } => "audit",
+        }
+    }
+
+    /// Whether it changes the stack or the project's files, so that only one
+    /// may run at a time, across processes. Probe traffic and the report only
+    /// read.
+    #[must_use]
+    pub const fn is_mutating(&self) -> bool {
+        match self {
+            Self::Init { check } => !*check,
+            Self::Validate | Self::Plan | Self::Load(_) | Self::ExportAudit { .. } => false,
+            Self::Deploy
+            | Self::PromoteCanary
+            | Self::PromoteStable
+            | Self::Rollback
+            | Self::Chaos(_)
+            | Self::Teardown { .. } => true,
+        }
+    }
+}
+
+/// A fault for the canary. Each ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ChaosFault {
+    /// Every answer takes this much longer.
+    Slow {
+        /// Seconds added to each answer.
+        duration: f64,
+        /// How long the fault lasts.
+        ttl: Duration,
+    },
+    /// This part of the answers is a 500.
+    Error {
+        /// 0 to 1.
+        rate: f64,
+        /// How long the fault lasts.
+        ttl: Duration,
+    },
+    /// The process ends as in a crash.
+    Kill,
+    /// No fault any more.
+    Recover,
+}
+
+impl ChaosFault {
+    /// The operation's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Slow { .. } => "chaos slow",
+            Self::Error { .. } => "chaos error",
+            Self::Kill => "chaos kill",
+            Self::Recover => "chaos recover",
+        }
+    }
+}
+
+/// How much probe traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadPlan {
+    /// Requests per second.
+    pub rps: u32,
+    /// For how long.
+    pub lasting: Duration,
+}
+
+impl Default for LoadPlan {
+    fn default() -> Self {
+        Self { rps: 20, lasting: Duration::from_secs(30) }
+    }
+}

@@ -1,0 +1,24 @@
+//! Facts in, obeyed answer out. The tool gathers facts, asks a policy engine
+//! and obeys; it never compares a fact with a limit itself. Only a complete
+//! answer lets anything through (`spec` of an answer: [`answer`]); whatever
+//! else happens denies, each fault with its own message.
+
+mod answer;
+mod model;
+
+pub use model::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// Somebody who decides.
+#[async_trait]
+pub trait PolicyEngine: Send + Sync {
+    /// Asks one package (`infra`, `canary`, or the user's own) and obeys.
+    /// Never fails: what cannot be decided is a denying [`Decision`] that
+    /// carries the fault. Takes no longer than the configured timeout.
+    async fn ask(&self, package: &str, input: &Value) -> Decision;
+
+    /// Which engine this is, for screen and record.
+    fn id(&self) -> EngineId;
+}

@@ -1,0 +1,136 @@
+//! What can go wrong with a runtime, said so that a person can act.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A runtime could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// No engine answers.
+    #[error("no Docker daemon answers at {address}: {reason}")]
+    EngineAbsent {
+        /// Where it was looked for.
+        address: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The engine answers but not to us.
+    #[error("the Docker daemon at {address} refuses: {reason}")]
+    EngineRefuses {
+        /// Where.
+        address: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The engine speaks only versions that are too old.
+    #[error("the Docker daemon speaks API {found}, at least {needed} is needed")]
+    EngineTooOld {
+        /// What it speaks.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// An image is not there.
+    #[error("image {image} is not present: {detail}")]
+    ImageAbsent {
+        /// Its name.
+        image: String,
+        /// What the target tells.
+        detail: String,
+    },
+    /// An image could not be pulled.
+    #[error("image {image} could not be pulled: {reason}")]
+    PullFailed {
+        /// Its name.
+        image: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The public port is taken.
+    #[error("port {port} is taken by {owner}")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// By whom.
+        owner: String,
+    },
+    /// The proxy does not accept a configuration; the old one keeps serving.
+    #[error("the proxy refuses the configuration: {reason}")]
+    ProxyRefused {
+        /// In the proxy's words.
+        reason: String,
+    },
+    /// The proxy did not start to serve a configuration that it accepted.
+    #[error("the proxy does not serve generation {wanted} after {waited:?}; it serves {served}")]
+    NotServed {
+        /// The generation asked for.
+        wanted: String,
+        /// The generation found.
+        served: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// Something did not start.
+    #[error("{service} did not start: {reason}")]
+    StartFailed {
+        /// Its name.
+        service: String,
+        /// The cause, with the last lines of its log.
+        reason: String,
+    },
+    /// There is no such service.
+    #[error("there is no service {service}; there is {known}")]
+    UnknownService {
+        /// The name asked for.
+        service: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The engine refused a call.
+    #[error("{doing}: {reason}")]
+    Engine {
+        /// What was being done.
+        doing: String,
+        /// In the engine's words.
+        reason: String,
+    },
+}
+
+impl RuntimeError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::EngineAbsent { .. } => {
+                "start Docker, set DOCKER_HOST, or use --target local, which needs nothing installed".into()
+            }
+            Self::EngineRefuses { .. } => {
+                "check the permissions of the socket (group docker) or use --target local".into()
+            }
+            Self::EngineTooOld { .. } => "update Docker to 20.10 or later".into(),
+            Self::ImageAbsent { image, .. } => {
+                format!(
+                    "build or load it, `docker pull {image}`, or allow it with `pull: missing` in the manifest"
+                )
+            }
+            Self::PullFailed { .. } => "check the image's name and the registry's reachability".into(),
+            Self::PortTaken { .. } => "stop the owner or change nginx.port in the manifest".into(),
+            Self::ProxyRefused { .. } => {
+                "the old configuration keeps serving; correct the manifest and repeat".into()
+            }
+            Self::NotServed { .. } => "look at `swiftdeploy logs nginx`, then repeat".into(),
+            Self::StartFailed { service, .. } => format!("look at `swiftdeploy logs {service}`, then repeat"),
+            Self::UnknownService { .. } => "see `swiftdeploy status --once`".into(),
+            Self::File { .. } => "check permissions and free space".into(),
+            Self::Engine { .. } => "see `swiftdeploy doctor`".into(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Where releases run. One trait, [`Runtime`], that the `docker` and `local`
+//! targets both implement and one test suite that both must pass. What is
+//! true about a running stack is asked here, from labels (Docker) or checked
+//! process records (local), never remembered.
+//!
+//! The trait speaks of slots, routes and services, not of containers, so that
+//! a target with more than one host can implement it.
+
+mod error;
+mod model;
+
+pub use error::RuntimeError;
+pub use model::{
+    Check, CheckStatus, EngineInfo, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
+    Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress, RuntimeEvent,
+    StackFiles, Usage,
+};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::domain::stack::{ContainerSpec, Stack};
+use crate::domain::{Routes, Slot, Target};
+
+/// Where releases run. Every method asks or changes the real thing at the
+/// moment of the call; each is safe to repeat.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Which target this is.
+    fn target(&self) -> Target;
+
+    /// Reaches the engine and tells what it is; fails when it is absent,
+    /// refuses, or speaks a version that is too old.
+    async fn info(&self) -> Result<EngineInfo, RuntimeError>;
+
+    /// Everything of this project that exists now, with health, in one look.
+    async fn observe(&self) -> Result<Observed, RuntimeError>;
+
+    /// Whether an image is present, and as which content. On the local target
+    /// an "image" is the program to start.
+    async fn image(&self, image: &str) -> Result<ImagePresence, RuntimeError>;
+
+    /// Brings an image to this target. Progress is sent until the channel's
+    /// reader goes away, which does not stop the pull.
+    async fn pull(&self, image: &str, progress: mpsc::Sender<PullProgress>) -> Result<(), RuntimeError>;
+
+    /// Who listens on the proxy's public port.
+    async fn port_owner(&self, stack: &Stack) -> Result<PortOwner, RuntimeError>;
+
+    /// Checks a proxy configuration with the real proxy (`nginx -t` in a
+    /// throw-away container; the built-in proxy's own loader) without using
+    /// it. `Err` is for a check that could not be made.
+    async fn check_proxy(
+        &self,
+        stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<Check, RuntimeError>;
+
+    /// Brings networks, volumes, the policy engine and the proxy to what the
+    /// stack says, and waits until they answer; a part that is right already
+    /// is left alone. The proxy starts with `routes`.
+    async fn ensure_platform(
+        &self,
+        stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<(), RuntimeError>;
+
+    /// Copies the policies to the policy engine, where it has a copy.
+    async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;
+
+    /// Starts a release in its slot (`spec.role` names it), from `image_id`
+    /// where given. Whatever was in the slot is replaced; the caller sees to
+    /// it that the slot gets no traffic.
+    async fn start(&self, spec: &ContainerSpec, image_id: Option<&str>) -> Result<Instance, RuntimeError>;
+
+    /// Makes the proxy serve `routes` and returns once it provably does: the
+    /// configuration is checked, loaded, and its generation read back through
+    /// the public port. On any failure the old configuration keeps serving.
+    async fn route(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
+
+    /// The generation that the proxy serves now, `None` when there is none.
+    async fn generation(&self, stack: &Stack) -> Result<Option<String>, RuntimeError>;
+
+    /// Asks what runs in a slot to stop, waits up to `grace`, then ends and
+    /// removes it. An empty slot is fine.
+    async fn stop(&self, slot: Slot, grace: Duration) -> Result<(), RuntimeError>;
+
+    /// Ends the process of a slot at once, as a crash would.
+    async fn kill(&self, slot: Slot) -> Result<(), RuntimeError>;
+
+    /// Lines of a service's log (`app-blue`, `nginx`, `opa`); with
+    /// `request.follow` until the receiver is dropped.
+    async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
+
+    /// What changes from outside (started, died, health), until the receiver
+    /// is dropped or the connection ends.
+    async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError>;
+
+    /// Facts about the machine that runs the containers.
+    async fn host_facts(&self) -> Result<HostFacts, RuntimeError>;
+
+    /// What `teardown` would remove, by name.
+    async fn belongings(&self) -> Result<Vec<String>, RuntimeError>;
+
+    /// Removes everything of this project and nothing else; tells what went.
+    async fn teardown(&self) -> Result<Vec<String>, RuntimeError>;
+}

@@ -1,0 +1,171 @@
+//! What a scrape and a window are.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What an app calls its metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The counter of requests, `http_requests_total`.
+    pub requests: String,
+    /// The histogram of durations in seconds, `http_request_duration_seconds`.
+    pub duration: String,
+    /// The label of the path, `path`.
+    pub path_label: String,
+    /// The label of the status code, `status_code`.
+    pub status_label: String,
+}
+
+/// One scrape of one process, as it came: the body is kept so that it can be
+/// saved, compared and shown again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Which process: container id or `pid@start-time`. Two ids are two
+    /// processes.
+    pub instance: String,
+    /// When the answer was complete.
+    pub taken_at: DateTime<Utc>,
+    /// Whether the content type said OpenMetrics.
+    pub is_openmetrics: bool,
+    /// The body, valid exposition text.
+    pub body: String,
+}
+
+/// Why a scrape gave nothing that may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum ScrapeFault {
+    /// The app could not be reached.
+    #[error("metrics unreachable at {url}: {reason}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The cause.
+        reason: String,
+    },
+    /// No complete answer in time.
+    #[error("metrics timed out at {url} after {millis} ms")]
+    TimedOut {
+        /// Where.
+        url: String,
+        /// The limit.
+        millis: u64,
+    },
+    /// Another status than 200.
+    #[error("metrics answered HTTP {status} at {url}")]
+    Http {
+        /// Where.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// A content type that is not an exposition.
+    #[error("metrics have the content type {found:?}, not text/plain or application/openmetrics-text")]
+    ContentType {
+        /// What it says.
+        found: String,
+    },
+    /// The body is larger than the limit.
+    #[error("metrics are larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body does not parse.
+    #[error("metrics malformed in line {line}: {reason}")]
+    Malformed {
+        /// Counted from 1; 0 when it is the body as a whole.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Why two scrapes make no window. The scrapes themselves are fine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum WindowFault {
+    /// Shorter than 80 % of the nominal length.
+    #[error("the window is {actual_ms} ms, too short for one of {nominal_ms} ms")]
+    TooShort {
+        /// What it is.
+        actual_ms: u64,
+        /// What it should be.
+        nominal_ms: u64,
+    },
+    /// The counter of requests is not in the later scrape.
+    #[error("metrics absent: no {family} in the scrape")]
+    Absent {
+        /// The family.
+        family: String,
+    },
+    /// A value that no counter can have.
+    #[error("metrics malformed: {series} is {value}")]
+    BadValue {
+        /// The series.
+        series: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// A bucket of the latency histogram in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Upper bound in milliseconds; `None` for `+Inf`.
+    pub le_ms: Option<f64>,
+    /// Requests at or below the bound.
+    pub count: f64,
+}
+
+/// The P99 of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct P99 {
+    /// As Prometheus' `histogram_quantile`, in milliseconds; in the last
+    /// bucket the highest finite bound.
+    pub ms: f64,
+    /// The bucket that holds it, lower bound in milliseconds.
+    pub low_ms: f64,
+    /// Upper bound in milliseconds; `None` when it is above every finite one.
+    pub high_ms: Option<f64>,
+}
+
+/// What happened between two scrapes, summed over the processes of one mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Requests in the window, without `/metrics`, `/healthz`, `/chaos`.
+    pub requests: u64,
+    /// Those answered with 500 to 599.
+    pub errors: u64,
+    /// `errors / requests`; `None` without requests.
+    pub error_rate: Option<f64>,
+    /// Requests per second.
+    pub request_rate: f64,
+    /// `None` without a histogram or without requests.
+    pub p99: Option<P99>,
+    /// The histogram of the window, cumulative, sorted; empty without one.
+    pub buckets: Vec<Bucket>,
+    /// Processes that restarted in the window.
+    pub resets: u64,
+    /// The window's real length.
+    #[serde(rename = "window_seconds", with = "seconds")]
+    pub window: Duration,
+}
+
+/// Durations as seconds with fractions in JSON.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(value.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}
