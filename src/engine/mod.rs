@@ -3,12 +3,34 @@
 //! has logic of its own.
 
 mod action;
+mod adopt;
+mod bus;
+mod context;
+mod core;
+mod diff;
 mod event;
+mod facts;
+mod files;
+mod gate;
+mod halt;
+mod journal;
+mod lock;
+mod measure;
+mod memory;
+mod operation;
+mod probe;
+mod project;
+mod session;
+mod shift;
+mod stage;
 mod state;
+mod watch;
 
 pub use action::{Action, ChaosFault, LoadPlan};
+pub use bus::{Engine, OpenError, Options};
 pub use event::{
-    Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
-    StepResult,
+    Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId, StepResult,
 };
+pub use project::Project;
+pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};

@@ -59,15 +59,20 @@ pub trait Runtime: Send + Sync {
         routes: &Routes,
     ) -> Result<Check, RuntimeError>;
 
-    /// Brings networks, volumes, the policy engine and the proxy to what the
-    /// stack says, and waits until they answer; a part that is right already
-    /// is left alone. The proxy starts with `routes`.
-    async fn ensure_platform(
-        &self,
-        stack: &Stack,
-        files: &StackFiles,
-        routes: &Routes,
-    ) -> Result<(), RuntimeError>;
+    /// Creates the networks and volumes of the stack that do not exist yet.
+    async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError>;
+
+    /// Creates and starts the stack's policy engine where there is none, and
+    /// waits until it answers; one made from another spec is replaced. One
+    /// that exists but was stopped is left stopped: somebody did that, and the
+    /// gates say so.
+    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;
+
+    /// Brings the proxy to what the stack says, and waits until it answers; a
+    /// proxy that is right already is left alone, with the routes it has. A
+    /// new one starts with `routes`; replacing one that was made from another
+    /// spec is the one change that interrupts the traffic.
+    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
 
     /// Copies the policies to the policy engine, where it has a copy.
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;

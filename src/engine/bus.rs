@@ -1,0 +1,392 @@
+//! The bus: takes actions, runs at most one mutating operation at a time
+//! (across processes too), tells what happens, records intent and outcome.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::action::Action;
+use super::context::Context;
+use super::core::Core;
+use super::event::{Event, OperationEvent, OperationId, Outcome, StateEvent};
+use super::halt::Halt;
+use super::lock::{Holder, LockError, OperationLock};
+use super::project::Project;
+use super::session::Assemble;
+use super::stage::state_line;
+use super::{operation, watch};
+use crate::clock::SharedClock;
+use crate::domain::Target;
+use crate::history::{Actor, Entry, History, HistoryError};
+use crate::manifest::Document;
+use crate::policy::Decision;
+use crate::runtime::{LogLine, LogRequest};
+
+/// What an engine needs to know.
+pub struct Options<'a> {
+    /// The manifest; need not exist yet, its folder must.
+    pub manifest: &'a Path,
+    /// Where to run.
+    pub target: Target,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Who acts, `user@host`.
+    pub actor: Actor,
+    /// Makes sessions.
+    pub assembly: Arc<dyn Assemble>,
+}
+
+/// The engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The manifest's folder.
+    #[error("the folder of {manifest} cannot be used: {source}")]
+    Folder {
+        /// The manifest.
+        manifest: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// How long the engine waits for its operations and its watch when it closes.
+const CLOSING: Duration = Duration::from_secs(15);
+
+/// An operation under way.
+struct Running {
+    id: OperationId,
+    action: Action,
+    cancel: CancellationToken,
+}
+
+/// The engine of one project on one target. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+    running: Arc<Mutex<Vec<Running>>>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+    counter: Arc<AtomicU32>,
+}
+
+impl Engine {
+    /// Opens the project of a manifest. Nothing is reached or written yet but
+    /// the history's files.
+    pub fn open(options: Options<'_>) -> Result<Self, OpenError> {
+        let project = Project::of(options.manifest)
+            .map_err(|source| OpenError::Folder { manifest: options.manifest.display().to_string(), source })?;
+        let history = History::open(project.root(), options.actor.clone())?;
+        let core = Core::new(
+            project,
+            options.target,
+            options.clock,
+            options.actor,
+            Arc::new(history),
+            options.assembly,
+        );
+        Ok(Self {
+            core: Arc::new(core),
+            running: Arc::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            counter: Arc::default(),
+        })
+    }
+
+    /// Where the project is.
+    #[must_use]
+    pub fn project(&self) -> &Project {
+        &self.core.project
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        self.core.target
+    }
+
+    /// The manifest as it is on disk now.
+    pub fn document(&self) -> Result<Document, crate::manifest::ManifestError> {
+        self.core.document()
+    }
+
+    /// Everything told from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.core.events.subscribe()
+    }
+
+    /// The last value of everything watched.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<StateEvent> {
+        self.core.memory.snapshot()
+    }
+
+    /// Starts the watch: looks at the stack every `interval` (default: the
+    /// manifest's `status.interval`) and whenever something changes.
+    pub fn watch(&self, interval: Option<Duration>) {
+        self.tasks.spawn(watch::run(Arc::clone(&self.core), interval, self.closing.child_token()));
+    }
+
+    /// Looks at the stack once and tells what it sees.
+    pub async fn look_once(&self) {
+        watch::look_once(&self.core).await;
+    }
+
+    /// Begins an operation, or refuses it; both are told as events. Returns
+    /// at once.
+    pub fn dispatch(&self, action: Action) {
+        let engine = self.clone();
+        self.tasks.spawn(async move { engine.run(action).await });
+    }
+
+    /// Runs an operation to its end. `None` when it was refused because
+    /// another one holds the lock.
+    pub async fn run(&self, action: Action) -> Option<Outcome> {
+        if action == Action::Rollback {
+            // Going back must not wait for what it goes back from.
+            self.end_mutating().await;
+        }
+        let (id, cancel) = self.admit(&action)?;
+        let outcome = self.run_admitted(&id, &action, cancel).await;
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).retain(|running| running.id != id);
+        self.core.nudge.notify_one();
+        outcome
+    }
+
+    /// Cancels the mutating operation, or where none runs every other one.
+    pub fn cancel(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mutating = running.iter().find(|running| running.action.is_mutating());
+        match mutating {
+            Some(one) => one.cancel.cancel(),
+            None => running.iter().for_each(|one| one.cancel.cancel()),
+        }
+    }
+
+    /// Asks one gate now, as the watch does, and records nothing.
+    pub async fn ask_gate(&self, gate: &str) -> Result<Decision, String> {
+        watch::ask_gate(&self.core, gate).await
+    }
+
+    /// What `teardown` would remove.
+    pub async fn belongings(&self) -> Result<Vec<String>, String> {
+        let document = self.core.document().map_err(|error| error.to_string())?;
+        let session = self.core.session(document.manifest()).await.map_err(|error| error.to_string())?;
+        session.runtime.belongings().await.map_err(|error| error.to_string())
+    }
+
+    /// Lines of a service's log.
+    pub async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, String> {
+        let told = |error: &crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
+        let document = self.core.document().map_err(|error| error.to_string())?;
+        let session = self.core.session(document.manifest()).await.map_err(|error| told(&error))?;
+        session.runtime.logs(request).await.map_err(|error| told(&error))
+    }
+
+    /// Cancels what runs, stops the watch and waits for both.
+    pub async fn close(&self) {
+        for running in self.running.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            running.cancel.cancel();
+        }
+        self.closing.cancel();
+        self.tasks.close();
+        // What does not end in time is left to the operating system; its
+        // intent is in the journal.
+        let _ = tokio::time::timeout(CLOSING, self.tasks.wait()).await;
+    }
+
+    async fn end_mutating(&self) {
+        let is_running = || {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let mutating = running.iter().find(|one| one.action.is_mutating() && one.action != Action::Rollback);
+            mutating.map(|one| one.cancel.cancel()).is_some()
+        };
+        while is_running() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Gives an operation its id, unless this process runs one that excludes
+    /// it.
+    fn admit(&self, action: &Action) -> Option<(OperationId, CancellationToken)> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = running
+            .iter()
+            .find(|one| one.action == *action || (action.is_mutating() && one.action.is_mutating()))
+            .map(|one| one.action.name());
+        if let Some(other) = other {
+            drop(running);
+            self.refuse(action, format!("busy: {other} is running; cancel it or wait for its end"), true);
+            return None;
+        }
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let id = OperationId(format!(
+            "op-{}-{}-{count}",
+            self.core.clock.wall().timestamp_millis(),
+            std::process::id()
+        ));
+        let cancel = self.closing.child_token();
+        running.push(Running { id: id.clone(), action: action.clone(), cancel: cancel.clone() });
+        Some((id, cancel))
+    }
+
+    fn refuse(&self, action: &Action, reason: String, is_busy: bool) {
+        self.core.tell(Event::Operation(OperationEvent::Refused { action: action.clone(), reason, is_busy }));
+    }
+
+    async fn run_admitted(&self, id: &OperationId, action: &Action, cancel: CancellationToken) -> Option<Outcome> {
+        let _lock = match self.lock(action) {
+            Ok(lock) => lock,
+            Err(error @ LockError::Busy(_)) => {
+                self.refuse(action, error.to_string(), true);
+                return None;
+            }
+            Err(error) => return Some(self.fail_early(id, action, &error.to_string())),
+        };
+        if action.is_mutating() {
+            self.tell_unfinished().await;
+        }
+        let intent = Entry::OperationStarted {
+            operation_id: id.0.clone(),
+            operation: action.name().into(),
+            detail: format!("on {}", self.core.target),
+        };
+        // Intent is on disk before the first effect. Only a rollback goes on
+        // without: with a full disk it may be what saves the traffic.
+        let recorded = self.core.record(intent).await;
+        if let Err(error) = &recorded
+            && *action != Action::Rollback
+        {
+            return Some(self.fail_early(id, action, &format!("{error}; {}", error.next_step())));
+        }
+        self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
+        let began = self.core.clock.instant();
+        let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel);
+        if let Err(error) = recorded {
+            context.notice(format!("NOT RECORDED: {error}"));
+        }
+        let result = operation::run(&context).await;
+        let outcome = self.outcome(result).await;
+        let elapsed = self.core.clock.instant().saturating_duration_since(began);
+        let outcome = self.record_outcome(id, action, outcome, elapsed).await;
+        self.core.tell(Event::Operation(OperationEvent::Finished {
+            id: id.clone(),
+            action: action.clone(),
+            outcome: outcome.clone(),
+            elapsed,
+        }));
+        Some(outcome)
+    }
+
+    fn lock(&self, action: &Action) -> Result<Option<OperationLock>, LockError> {
+        if !action.is_mutating() {
+            return Ok(None);
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            actor: self.core.actor.0.clone(),
+            operation: action.name().into(),
+            since: self.core.clock.wall(),
+        };
+        OperationLock::acquire(&self.core.project.state_file("lock"), &holder).map(Some)
+    }
+
+    /// An operation that a crash cut off is told and recorded once; what runs
+    /// is asked from the runtime anyway.
+    async fn tell_unfinished(&self) {
+        if let Some(left) = self.core.journal.unfinished() {
+            let detail = format!("{} ({}) was cut off at the step {:?}", left.operation, left.operation_id, left.step);
+            if self.core.record_own(Entry::Note { detail }).await.is_ok() {
+                let _ = self.core.journal.end();
+            }
+        }
+    }
+
+    fn fail_early(&self, id: &OperationId, action: &Action, error: &str) -> Outcome {
+        let outcome = Outcome::Failed {
+            error: error.to_owned(),
+            state: "nothing was changed".into(),
+            next: "check permissions and free space of the manifest's folder".into(),
+        };
+        self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
+        self.core.tell(Event::Operation(OperationEvent::Finished {
+            id: id.clone(),
+            action: action.clone(),
+            outcome: outcome.clone(),
+            elapsed: Duration::ZERO,
+        }));
+        outcome
+    }
+
+    async fn outcome(&self, result: Result<String, Halt>) -> Outcome {
+        match result {
+            Ok(summary) => Outcome::Done { summary },
+            Err(halt) => {
+                let state = state_line(&self.core).await;
+                match halt {
+                    Halt::Failed { error, next } => Outcome::Failed { error, state, next },
+                    Halt::Blocked { headline, reasons, is_inconclusive: false } => {
+                        Outcome::Denied { headline, reasons, state }
+                    }
+                    Halt::Blocked { headline, reasons, is_inconclusive: true } => {
+                        Outcome::Inconclusive { headline, reasons, state }
+                    }
+                    Halt::Cancelled => Outcome::Cancelled { state },
+                }
+            }
+        }
+    }
+
+    /// Writes the outcome. When that fails the operation has failed, whatever
+    /// it did: an outcome that is not on record is told as such.
+    async fn record_outcome(
+        &self,
+        id: &OperationId,
+        action: &Action,
+        outcome: Outcome,
+        elapsed: Duration,
+    ) -> Outcome {
+        let entry = Entry::OperationFinished {
+            operation_id: id.0.clone(),
+            operation: action.name().into(),
+            outcome: outcome.as_str().into(),
+            detail: detail(&outcome),
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            release: if action.is_mutating() { watch::live_release(&self.core).await } else { None },
+        };
+        let recorded = self.core.record(entry).await;
+        if action.is_mutating() {
+            // Left in place it would only be told as cut off once more.
+            let _ = self.core.journal.end();
+        }
+        match recorded {
+            Ok(()) => outcome,
+            Err(error) => Outcome::Failed {
+                error: format!("{} {}, but that could not be recorded: {error}", action.name(), outcome.as_str()),
+                state: detail(&outcome),
+                next: error.next_step(),
+            },
+        }
+    }
+}
+
+/// The outcome in one line, for the history.
+fn detail(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { summary } => summary.clone(),
+        Outcome::Denied { headline, reasons, .. } | Outcome::Inconclusive { headline, reasons, .. } => {
+            format!("{headline}: {}", reasons.join("; "))
+        }
+        Outcome::Failed { error, state, .. } => format!("{error} ({state})"),
+        Outcome::Cancelled { state } => format!("cancelled; {state}"),
+    }
+}

@@ -1,0 +1,117 @@
+//! What the operations and the watch share: project, clock, history, event
+//! channel, last known state, measurements.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, broadcast};
+
+use super::event::{Event, StateEvent};
+use super::journal::Journal;
+use super::measure::Measurements;
+use super::memory::StateMemory;
+use super::project::Project;
+use super::session::{Assemble, Session, SessionKey};
+use crate::clock::SharedClock;
+use crate::domain::Target;
+use crate::history::{Actor, Entry, History, HistoryError};
+use crate::manifest::{Document, Manifest, ManifestError};
+use crate::runtime::RuntimeError;
+
+/// Events kept for a slow subscriber. A screen reads 30 times a second and an
+/// operation tells some ten events a second, so a subscriber that loses some
+/// was stopped for minutes; it then asks for a snapshot.
+pub(super) const EVENTS_KEPT: usize = 4096;
+
+/// Shared by everything in the engine.
+pub(super) struct Core {
+    pub(super) project: Project,
+    pub(super) target: Target,
+    pub(super) clock: SharedClock,
+    pub(super) actor: Actor,
+    pub(super) history: Arc<History>,
+    pub(super) journal: Journal,
+    pub(super) measurements: Measurements,
+    pub(super) assembly: Arc<dyn Assemble>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) memory: StateMemory,
+    /// Wakes the watch: something changed, look now.
+    pub(super) nudge: Notify,
+    session: Mutex<Option<(SessionKey, Session)>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        project: Project,
+        target: Target,
+        clock: SharedClock,
+        actor: Actor,
+        history: Arc<History>,
+        assembly: Arc<dyn Assemble>,
+    ) -> Self {
+        Self {
+            journal: Journal::of(&project),
+            measurements: Measurements::in_project(&project),
+            target,
+            clock,
+            actor,
+            history,
+            assembly,
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            memory: StateMemory::default(),
+            nudge: Notify::new(),
+            session: Mutex::new(None),
+            project,
+        }
+    }
+
+    /// Tells everybody who listens; nobody listening is fine.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    /// Tells a new state, if it is new.
+    pub(super) fn tell_state(&self, state: StateEvent) {
+        if self.memory.remember(&state) {
+            self.tell(Event::State(state));
+        }
+    }
+
+    /// Reads the manifest as it is on disk now.
+    pub(super) fn document(&self) -> Result<Document, ManifestError> {
+        Document::load(self.project.manifest())
+    }
+
+    /// The session for a manifest; made when there is none that fits.
+    pub(super) async fn session(&self, manifest: &Manifest) -> Result<Session, RuntimeError> {
+        let key = SessionKey::of(manifest, self.target);
+        let known = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((known_key, session)) = known
+            && known_key == key
+        {
+            return Ok(session);
+        }
+        let session = self.assembly.assemble(manifest, &self.project, self.target).await?;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, session.clone()));
+        Ok(session)
+    }
+
+    /// Writes a line of the history; on disk when this returns.
+    pub(super) async fn record(&self, entry: Entry) -> Result<(), HistoryError> {
+        self.record_as(self.actor.clone(), entry).await
+    }
+
+    /// Writes a line for what the tool did or saw by itself.
+    pub(super) async fn record_own(&self, entry: Entry) -> Result<(), HistoryError> {
+        self.record_as(Actor("swiftdeploy".into()), entry).await
+    }
+
+    async fn record_as(&self, actor: Actor, entry: Entry) -> Result<(), HistoryError> {
+        let history = Arc::clone(&self.history);
+        let at = self.clock.wall();
+        let written = tokio::task::spawn_blocking(move || history.append_as(actor, at, entry)).await;
+        match written {
+            Ok(outcome) => outcome.map(|_seq| ()),
+            Err(stopped) => Err(HistoryError::interrupted(&stopped.to_string())),
+        }
+    }
+}

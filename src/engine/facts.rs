@@ -1,0 +1,117 @@
+//! The facts that the gates are asked with, as JSON. Nothing is compared with
+//! a limit here: limits are in `policies/data.json` and comparisons in Rego.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use crate::manifest::Manifest;
+use crate::runtime::{Health, HostFacts, Instance, RuntimeError};
+use crate::telemetry::{MeasureFault, Measured};
+
+/// Bytes in the gigabyte that `disk_free_gb` counts (10⁹, as `df -H` and disk
+/// makers do).
+const GB: f64 = 1e9;
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Two digits after the point: what people read, and stable in messages.
+fn rounded(value: f64, scale: f64) -> f64 {
+    (value * scale).round() / scale
+}
+
+/// Facts before a deployment. Where the host cannot be measured the facts are
+/// missing, which the policy denies; the reason goes along.
+pub(super) fn infra(host: &Result<HostFacts, RuntimeError>, manifest: &Manifest, now: DateTime<Utc>) -> Value {
+    let common = json!({
+        "time": rfc3339(now),
+        "project": manifest.project,
+        "image": manifest.services.image,
+        "version": manifest.services.version,
+        "mode": manifest.services.mode,
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a disk has fewer than 2^53 bytes free")]
+    let own = match host {
+        Ok(host) => json!({
+            "disk_free_gb": rounded(host.disk_free_bytes as f64 / GB, 100.0),
+            "cpu_load": rounded(host.load1, 100.0),
+            "cpus": host.cpus,
+            "sources": {
+                "disk_free_gb": format!("free space at {}", host.data_root.display()),
+                "cpu_load": "load average of the last minute",
+            },
+        }),
+        Err(error) => json!({ "facts_error": error.to_string() }),
+    };
+    merged(common, own)
+}
+
+/// What is known about the canary when a promotion is asked for.
+pub(super) struct CanaryEvidence<'a> {
+    /// The canary's instance.
+    pub instance: &'a Instance,
+    /// Its window.
+    pub measured: &'a Result<Measured, MeasureFault>,
+    /// The stable slot's window, where one runs and could be measured.
+    pub stable: Option<&'a Measured>,
+}
+
+/// Facts before a canary becomes stable.
+pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: DateTime<Utc>) -> Value {
+    let instance = evidence.instance;
+    let common = json!({
+        "time": rfc3339(now),
+        "project": manifest.project,
+        "samples_needed": manifest.canary.min_requests,
+        "healthy": instance.health == Health::Healthy,
+        "health": instance.health.as_str(),
+        "restarts": instance.restarts,
+        "oom_kills": u8::from(instance.oom_killed),
+        "source": instance.endpoint.map_or_else(
+            || instance.service.clone(),
+            |endpoint| format!("{} at {endpoint}", instance.service),
+        ),
+        "version": instance.release.as_ref().map(|release| release.version.clone()),
+        "stable": evidence.stable.map(|measured| json!({
+            "requests": measured.requests,
+            "errors": measured.errors,
+            "error_rate": measured.error_rate,
+            "p99_latency_ms": measured.p99.map(|p99| p99.ms),
+        })),
+    });
+    let own = match evidence.measured {
+        Ok(measured) => json!({
+            "requests": measured.requests,
+            "errors": measured.errors,
+            "error_rate": measured.error_rate,
+            "request_rate": rounded(measured.request_rate, 100.0),
+            "p99_latency_ms": measured.p99.map(|p99| p99.ms),
+            "p99_bucket": measured.p99.map(|p99| json!([p99.low_ms, p99.high_ms])),
+            "latency_buckets": measured.buckets,
+            "window_seconds": rounded(measured.window.as_secs_f64(), 10.0),
+            "resets": measured.resets,
+            "metrics_error": null,
+        }),
+        Err(fault) => json!({
+            "requests": null,
+            "errors": null,
+            "error_rate": null,
+            "request_rate": null,
+            "p99_latency_ms": null,
+            "p99_bucket": null,
+            "latency_buckets": [],
+            "window_seconds": manifest.canary.window.as_secs_f64(),
+            "resets": null,
+            "metrics_error": { "code": fault.code(), "message": fault.to_string() },
+        }),
+    };
+    merged(common, own)
+}
+
+fn merged(mut base: Value, more: Value) -> Value {
+    if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
+        base.extend(more);
+    }
+    base
+}

@@ -1,0 +1,35 @@
+//! `audit`: the report, from the whole history.
+
+use std::path::{Path, PathBuf};
+
+use super::super::context::Context;
+use super::super::files::write_atomically;
+use super::super::halt::{Halt, file_failure};
+use crate::history::{self, report};
+
+pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String, Halt> {
+    let core = &context.core;
+    let path = out.map_or_else(|| core.project.root().join("audit_report.md"), PathBuf::from);
+    let name = core.document().map_or_else(|_| "this project".into(), |document| document.manifest().project.clone());
+    context
+        .step("write the report", async |_| {
+            let root = core.project.root().to_owned();
+            let now = core.clock.wall();
+            let made = tokio::task::spawn_blocking(move || report::of_folder(&root, now, &name)).await;
+            let text = made.map_err(|stopped| Halt::failed(stopped.to_string(), "repeat"))??;
+            write_atomically(&path, text.as_bytes()).map_err(file_failure(&path))?;
+            Ok(((), format!("{} lines in {}", text.lines().count(), path.display())))
+        })
+        .await?;
+    let root = core.project.root().to_owned();
+    let verified = tokio::task::spawn_blocking(move || history::verify(&root)).await;
+    let verified = verified.map_err(|stopped| Halt::failed(stopped.to_string(), "repeat"))??;
+    if verified.is_intact() {
+        Ok(format!("{} written; the history's chain is intact", path.display()))
+    } else {
+        Err(Halt::failed(
+            format!("{} written, but the history's chain is broken: {verified}", path.display()),
+            "see `swiftdeploy audit verify`",
+        ))
+    }
+}

@@ -1,0 +1,44 @@
+//! `promote canary`: the release under test takes the traffic; the stable slot
+//! stays warm beside it.
+
+use super::super::adopt::write_mode;
+use super::super::context::Context;
+use super::super::halt::Halt;
+use super::super::shift;
+use super::super::stage::Stage;
+use super::deploy::prepare_and_ask;
+use crate::domain::Mode;
+use crate::manifest::{Edit, GatePoint};
+
+pub(super) async fn run(context: &Context) -> Result<String, Halt> {
+    let mut stage = Stage::of(context).await?;
+    let Some((live, current)) = stage.live() else {
+        return Err(Halt::failed("nothing is deployed that a canary could be tested beside", "run `swiftdeploy deploy`"));
+    };
+    if current.mode == Mode::Canary {
+        write_mode(context, Edit { mode: Some(Mode::Canary), ..Edit::default() }, Mode::Canary).await?;
+        return Ok(format!("{} is the canary already and has the traffic", stage.service(live)));
+    }
+    let manifest = stage.manifest();
+    if manifest.canary.steps != [100] {
+        context.notice("canary.steps: this version moves all traffic at once, whatever the steps say");
+    }
+    let image = manifest.canary.image.clone().unwrap_or_else(|| manifest.services.image.clone());
+    let version = manifest.canary.version.clone().unwrap_or_else(|| manifest.services.version.clone());
+    let release = stage.release(&image, &version, Mode::Canary).await?;
+    prepare_and_ask(context, &stage, GatePoint::PromoteCanary).await?;
+    stage.refresh().await?;
+    let slot = live.other();
+    let instance = shift::bring_up(context, &stage, slot, &release).await?;
+    // The first scrape, before any traffic: the window begins here.
+    if let Err(fault) = context.core.measurements.look(&instance, stage.manifest(), &*context.core.clock).await {
+        context.notice(format!("the canary's metrics cannot be read yet: {fault}"));
+    }
+    shift::switch_or_remove(context, &stage, slot, &release).await?;
+    write_mode(context, Edit { mode: Some(Mode::Canary), ..Edit::default() }, Mode::Canary).await?;
+    Ok(format!(
+        "{} (canary {version}) has the traffic; {} stays ready for a rollback",
+        stage.service(slot),
+        stage.service(live)
+    ))
+}

@@ -1,0 +1,145 @@
+//! `promote stable`: the release that was tested as canary runs as stable,
+//! if the gate allows it on the metrics of the last window.
+
+use std::time::Duration;
+
+use super::super::adopt::write_mode;
+use super::super::context::{Context, Step};
+use super::super::facts::{self, CanaryEvidence};
+use super::super::gate;
+use super::super::halt::Halt;
+use super::super::measure::slot_window;
+use super::super::shift;
+use super::super::stage::Stage;
+use super::chaos;
+use super::deploy::remember_good;
+use crate::domain::{Mode, Release, Slot};
+use crate::manifest::{Edit, GatePoint};
+use crate::policy::{Decision, Verdict};
+use crate::runtime::{Health, Instance};
+
+/// The codes for which waiting can help: evidence grows with time.
+const WAITING_HELPS: [&str; 2] = ["too_few_requests", "window_too_short"];
+
+pub(super) async fn run(context: &Context) -> Result<String, Halt> {
+    let mut stage = Stage::of(context).await?;
+    let Some((live, canary)) = stage.live() else {
+        return Err(Halt::failed("nothing is deployed", "run `swiftdeploy deploy`"));
+    };
+    if canary.mode == Mode::Stable {
+        return Err(Halt::failed(
+            format!("{} is stable already; there is no canary to promote", stage.service(live)),
+            "run `swiftdeploy promote canary` first",
+        ));
+    }
+    stage.session.runtime.sync_policies(&stage.stack, &stage.files).await?;
+    let (decision, input) = ask(context, &stage, live).await?;
+    gate::settle(context, GatePoint::PromoteStable, &decision).await?;
+    gate::ask_custom(context, &stage.session, stage.manifest(), GatePoint::PromoteStable, &input).await?;
+    stage.refresh().await?;
+
+    let release = Release { mode: Mode::Stable, ..canary };
+    let slot = live.other();
+    if is_ready(&stage, slot, &release) {
+        context.notice(format!("{} runs this release as stable already", stage.service(slot)));
+        shift::switch(context, &stage, slot, &release).await?;
+    } else {
+        shift::take_over(context, &stage, slot, &release).await?;
+    }
+    remember_good(context, &release)?;
+    let services = &stage.manifest().services;
+    let edit = Edit {
+        mode: Some(Mode::Stable),
+        image: (services.image != release.image).then(|| release.image.clone()),
+        version: (services.version != release.version).then(|| release.version.clone()),
+    };
+    write_mode(context, edit, Mode::Stable).await?;
+    shift::retire(context, &stage, live).await?;
+    Ok(format!("{} serves {} as stable, confirmed by {}", stage.service(slot), release.version, services.health.path))
+}
+
+/// Whether a slot runs exactly this release already and is well, so that the
+/// traffic can go there without a start.
+fn is_ready(stage: &Stage, slot: Slot, release: &Release) -> bool {
+    let spec = crate::render::app_container(stage.manifest(), slot, release.mode, &release.image, &release.version);
+    stage.observed.in_slot(slot).is_some_and(|instance| {
+        instance.release.as_ref() == Some(release)
+            && instance.health == Health::Healthy
+            && instance.spec.as_deref() == Some(spec.hash().as_str())
+    })
+}
+
+/// Measures and asks; while evidence is wanting that time can bring, measures
+/// and asks again, up to `canary.max_wait`.
+async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
+    let max_wait = stage.manifest().canary.max_wait;
+    context
+        .step("gate canary", async |step| {
+            let began = context.core.clock.instant();
+            loop {
+                let (decision, input) = ask_once(context, stage, live).await?;
+                let waited = context.core.clock.instant().saturating_duration_since(began);
+                if !is_worth_waiting(&decision) || waited >= max_wait {
+                    let line = format!(
+                        "{} by {} in {:.1} ms",
+                        decision.verdict,
+                        decision.engine.name,
+                        decision.took.as_secs_f64() * 1e3
+                    );
+                    return Ok(((decision, input), line));
+                }
+                tell_waiting(&step, &decision, waited, max_wait);
+                context.wait(stage.manifest().status.interval.min(max_wait.saturating_sub(waited))).await?;
+            }
+        })
+        .await
+}
+
+fn is_worth_waiting(decision: &Decision) -> bool {
+    let may_come = |code: &str| WAITING_HELPS.contains(&code);
+    let by_fault = decision.input["metrics_error"]["code"].as_str().is_some_and(may_come);
+    decision.fault.is_none()
+        && decision.verdict == Verdict::Inconclusive
+        && (by_fault || decision.violations.iter().any(|violation| may_come(&violation.code)))
+}
+
+fn tell_waiting(step: &Step, decision: &Decision, waited: Duration, max_wait: Duration) {
+    let why = gate::details(decision).join("; ");
+    step.progress(
+        format!("{why} (waiting {} of at most {} s; `swiftdeploy load` sends probe traffic)", waited.as_secs(), max_wait.as_secs()),
+        Some(waited.as_secs_f64() / max_wait.as_secs_f64().max(0.001)),
+    );
+}
+
+async fn ask_once(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
+    let observed = stage.session.runtime.observe().await?;
+    let Some(instance) = observed.in_slot(live) else {
+        return Err(Halt::failed("the canary is gone", "run `swiftdeploy rollback`"));
+    };
+    let input = evidence(context, stage, &observed, instance).await;
+    let decision = stage.session.policy.ask("canary", &input).await;
+    Ok((decision, input))
+}
+
+async fn evidence(
+    context: &Context,
+    stage: &Stage,
+    observed: &crate::runtime::Observed,
+    instance: &Instance,
+) -> serde_json::Value {
+    let (core, manifest) = (&context.core, stage.manifest());
+    let measured = slot_window(core, manifest, instance).await;
+    chaos::observe(core, &stage.prober, instance).await;
+    let beside = observed.instances.iter().find(|other| {
+        other.id != instance.id && other.release.as_ref().is_some_and(|release| release.mode == Mode::Stable)
+    });
+    let stable = match beside {
+        Some(other) => slot_window(core, manifest, other).await.ok(),
+        None => None,
+    };
+    facts::canary(
+        &CanaryEvidence { instance, measured: &measured, stable: stable.as_ref() },
+        manifest,
+        core.clock.wall(),
+    )
+}

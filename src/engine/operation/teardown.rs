@@ -1,0 +1,64 @@
+//! `teardown`: everything of this project goes, and nothing else.
+
+use std::fs;
+use std::io;
+
+use super::super::context::Context;
+use super::super::event::StateEvent;
+use super::super::files::remove_if_there;
+use super::super::halt::{Halt, file_failure};
+use super::super::state::GeneratedState;
+use crate::render;
+
+pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> {
+    let core = &context.core;
+    let document = core.document()?;
+    let session = core.session(document.manifest()).await?;
+    let removed = context
+        .step("remove the stack", async |_| {
+            let removed = session.runtime.teardown().await?;
+            let detail = if removed.is_empty() { "there was none".into() } else { removed.join(", ") };
+            Ok((removed, detail))
+        })
+        .await?;
+    context
+        .step_through("forget the releases", async |_| {
+            core.journal.forget().map_err(file_failure(&core.project.state()))?;
+            core.measurements.forget(core.clock.wall());
+            Ok(((), String::new()))
+        })
+        .await?;
+    if clean {
+        context
+            .step("remove generated files", async |_| {
+                for file in render::declared(document.manifest())? {
+                    let path = core.project.root().join(&file.path);
+                    remove_if_there(&path).map_err(file_failure(&path))?;
+                }
+                remove_empty_folders(context).map_err(file_failure(&core.project.generated()))?;
+                core.tell_state(StateEvent::Generated(GeneratedState::Absent));
+                Ok(((), "generated/".into()))
+            })
+            .await?;
+    }
+    Ok(match removed.len() {
+        0 => "there was nothing to remove".into(),
+        1 => "1 object removed; the history stays".into(),
+        count => format!("{count} objects removed; the history stays"),
+    })
+}
+
+/// Removes the folders that the generated files leave empty; what a person put
+/// there stays.
+fn remove_empty_folders(context: &Context) -> io::Result<()> {
+    let generated = context.core.project.generated();
+    for folder in [generated.join("opa"), generated] {
+        match fs::remove_dir(&folder) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

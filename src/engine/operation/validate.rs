@@ -1,0 +1,138 @@
+//! `validate`: five checks, each PASS or FAIL with the reason.
+
+use std::time::Duration;
+
+use super::super::context::Context;
+use super::super::halt::Halt;
+use super::super::session::Session;
+use super::super::stage::stack_files;
+use crate::domain::Routes;
+use crate::manifest::{Document, Manifest, ManifestError};
+use crate::render;
+use crate::runtime::{Check, CheckStatus, ImagePresence, PortOwner, RuntimeError};
+
+const YAML: &str = "YAML valid";
+const FIELDS: &str = "required fields";
+const IMAGE: &str = "image present";
+const PORT: &str = "port free";
+const PROXY: &str = "proxy configuration";
+
+pub(super) async fn run(context: &Context) -> Result<String, Halt> {
+    let failed = checks(context).await;
+    match failed {
+        0 => Ok("all five checks pass".into()),
+        failed => Err(Halt::failed(format!("{failed} of 5 checks failed"), "correct what is marked FAIL, then repeat")),
+    }
+}
+
+/// Makes and tells the five checks; how many failed.
+pub(super) async fn checks(context: &Context) -> usize {
+    let document = match context.core.document() {
+        Ok(document) => {
+            let path = document.path().display().to_string();
+            tell(context, YAML, Ok(pass(path)), Duration::ZERO);
+            document
+        }
+        Err(error) => return manifest_fails(context, &error),
+    };
+    let manifest = document.manifest();
+    let fields = format!("{} {} on port {}", manifest.services.name, manifest.services.version, manifest.services.port);
+    tell(context, FIELDS, Ok(pass(fields)), Duration::ZERO);
+    match context.core.session(manifest).await {
+        Ok(session) => with_session(context, &document, &session).await,
+        Err(error) => {
+            let why = format!("not checked: {error}; {}", error.next_step());
+            for name in [IMAGE, PORT, PROXY] {
+                tell(context, name, Ok(fail(why.clone())), Duration::ZERO);
+            }
+            3
+        }
+    }
+}
+
+/// The manifest itself is wrong: what can be said of the five is said.
+fn manifest_fails(context: &Context, error: &ManifestError) -> usize {
+    let is_yaml = error.is_readable_yaml();
+    let first = if is_yaml { pass("the file is YAML".into()) } else { fail(error.to_string()) };
+    let second = if is_yaml { fail(error.to_string()) } else { fail("not checked: the file is not YAML".into()) };
+    tell(context, YAML, Ok(first), Duration::ZERO);
+    tell(context, FIELDS, Ok(second), Duration::ZERO);
+    for name in [IMAGE, PORT, PROXY] {
+        tell(context, name, Ok(fail("not checked: the manifest cannot be used".into())), Duration::ZERO);
+    }
+    if is_yaml { 4 } else { 5 }
+}
+
+async fn with_session(context: &Context, document: &Document, session: &Session) -> usize {
+    let manifest = document.manifest();
+    let mut failed = 0;
+    let mut timed = async |name: &str, check: Result<Check, RuntimeError>, began: std::time::Instant| {
+        let elapsed = context.core.clock.instant().saturating_duration_since(began);
+        if !tell(context, name, check, elapsed) {
+            failed += 1;
+        }
+    };
+    let began = context.core.clock.instant();
+    timed(IMAGE, image(manifest, session).await, began).await;
+    let began = context.core.clock.instant();
+    timed(PORT, port(manifest, session).await, began).await;
+    let began = context.core.clock.instant();
+    timed(PROXY, proxy(context, manifest, session).await, began).await;
+    failed
+}
+
+async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
+    let image = &manifest.services.image;
+    Ok(match session.runtime.image(image).await? {
+        ImagePresence::Present(Some(id)) => pass(format!("{image} ({})", short(&id))),
+        ImagePresence::Present(None) => pass(image.clone()),
+        ImagePresence::Absent(detail) => {
+            let error = RuntimeError::ImageAbsent { image: image.clone(), detail };
+            fail(format!("{error}; {}", error.next_step()))
+        }
+    })
+}
+
+/// The first digits of a content id, as engines show them.
+fn short(id: &str) -> &str {
+    let digits = id.strip_prefix("sha256:").unwrap_or(id);
+    digits.get(..12).unwrap_or(digits)
+}
+
+async fn port(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
+    let port = manifest.nginx.port;
+    Ok(match session.runtime.port_owner(&render::stack(manifest)).await? {
+        PortOwner::Free => pass(format!("{port} is free")),
+        PortOwner::OurProxy => pass(format!("{port} is held by this project's own proxy")),
+        PortOwner::Other(owner) => {
+            let error = RuntimeError::PortTaken { port, owner };
+            fail(format!("{error}; {}", error.next_step()))
+        }
+    })
+}
+
+async fn proxy(context: &Context, manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
+    let files = match stack_files(&context.core, manifest) {
+        Ok(files) => files,
+        Err(Halt::Failed { error, .. }) => return Ok(fail(error)),
+        Err(_) => return Ok(fail("the files could not be made".into())),
+    };
+    session.runtime.check_proxy(&render::stack(manifest), &files, &Routes::declared()).await
+}
+
+fn pass(detail: String) -> Check {
+    Check { status: CheckStatus::Pass, detail }
+}
+
+fn fail(detail: String) -> Check {
+    Check { status: CheckStatus::Fail, detail }
+}
+
+/// Tells a check's outcome; whether it passed. A check that could not be made
+/// has failed.
+fn tell(context: &Context, name: &str, check: Result<Check, RuntimeError>, elapsed: Duration) -> bool {
+    let check = check.unwrap_or_else(|error| fail(format!("{error}; {}", error.next_step())));
+    let is_ok = check.status == CheckStatus::Pass;
+    context.told_check(name, is_ok, elapsed, &check.detail);
+    is_ok
+}

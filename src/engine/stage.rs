@@ -1,0 +1,124 @@
+//! Where an operation stands: the manifest as it is now, the session for it,
+//! the stack it means and what really runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::Context;
+use super::core::Core;
+use super::halt::Halt;
+use super::probe::Prober;
+use super::session::Session;
+use crate::domain::stack::Stack;
+use crate::domain::{Mode, Release, Slot};
+use crate::manifest::{Document, Manifest};
+use crate::render;
+use crate::runtime::{Health, ImagePresence, Instance, Observed, ProxyConfigSource, StackFiles};
+
+/// How long a single health question may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything an operation on a stack needs.
+pub(super) struct Stage {
+    pub(super) document: Document,
+    pub(super) session: Session,
+    pub(super) stack: Stack,
+    pub(super) files: StackFiles,
+    pub(super) observed: Observed,
+    pub(super) prober: Prober,
+}
+
+/// What the runtime gives to proxy and policy engine, for a manifest.
+pub(super) fn stack_files(core: &Core, manifest: &Manifest) -> Result<StackFiles, Halt> {
+    let shared = Arc::new(manifest.clone());
+    Ok(StackFiles {
+        policies: core.project.policies(),
+        policy_config: render::opa_files(manifest)?,
+        proxy: ProxyConfigSource::new(render::proxy_rules(manifest), move |routes, abilities| {
+            render::nginx_conf(&shared, routes, abilities).map_err(|error| error.to_string())
+        }),
+    })
+}
+
+impl Stage {
+    /// Reads the manifest and looks at what runs.
+    pub(super) async fn of(context: &Context) -> Result<Self, Halt> {
+        let core = &context.core;
+        let document = core.document()?;
+        let session = core.session(document.manifest()).await?;
+        let observed = session.runtime.observe().await?;
+        let stack = render::stack(document.manifest());
+        let files = stack_files(core, document.manifest())?;
+        Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        self.document.manifest()
+    }
+
+    /// Looks again at what runs.
+    pub(super) async fn refresh(&mut self) -> Result<(), Halt> {
+        self.observed = self.session.runtime.observe().await?;
+        Ok(())
+    }
+
+    /// The slot that serves and what runs in it.
+    pub(super) fn live(&self) -> Option<(Slot, Release)> {
+        let slot = self.observed.live_slot()?;
+        let instance = self.observed.in_slot(slot)?;
+        instance.release.clone().map(|release| (slot, release))
+    }
+
+    /// What runs beside the live slot, if it runs.
+    pub(super) fn beside(&self, live: Slot) -> Option<&Instance> {
+        self.observed.in_slot(live.other()).filter(|instance| !matches!(instance.health, Health::Exited(_)))
+    }
+
+    /// The slot that a new release starts in.
+    pub(super) fn free_slot(&self) -> Slot {
+        self.live().map_or(Slot::Blue, |(slot, _)| slot.other())
+    }
+
+    /// The release that an image and a version mean in a mode, with the exact
+    /// content that the name stands for now.
+    pub(super) async fn release(&self, image: &str, version: &str, mode: Mode) -> Result<Release, Halt> {
+        match self.session.runtime.image(image).await? {
+            ImagePresence::Present(image_id) => {
+                Ok(Release { image: image.into(), image_id, version: version.into(), mode })
+            }
+            ImagePresence::Absent(detail) => {
+                Err(crate::runtime::RuntimeError::ImageAbsent { image: image.into(), detail }.into())
+            }
+        }
+    }
+
+    /// The service name of a slot, `app-green`.
+    pub(super) fn service(&self, slot: Slot) -> String {
+        format!("{}-{slot}", self.manifest().services.name)
+    }
+}
+
+/// One line about what serves, for the end of an operation that stopped.
+pub(super) async fn state_line(core: &Core) -> String {
+    let Ok(document) = core.document() else {
+        return "the running stack was not touched".into();
+    };
+    let Ok(session) = core.session(document.manifest()).await else {
+        return "nothing was changed: the target could not be reached".into();
+    };
+    let Ok(observed) = session.runtime.observe().await else {
+        return "what runs could not be asked; see `swiftdeploy status --once`".into();
+    };
+    let name = &document.manifest().services.name;
+    match observed.live_slot().and_then(|slot| observed.in_slot(slot).map(|instance| (slot, instance))) {
+        Some((slot, instance)) => {
+            let release = instance.release.as_ref();
+            let what = release.map_or_else(String::new, |release| format!(" ({} {})", release.mode, release.version));
+            match &instance.health {
+                Health::Exited(_) => format!("{name}-{slot}{what} has the traffic but does not run"),
+                _ => format!("{name}-{slot}{what} serves the traffic"),
+            }
+        }
+        None => "nothing serves".into(),
+    }
+}
