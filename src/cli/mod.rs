@@ -2,10 +2,79 @@
 //! exit code out. No logic of its own: every command builds an
 //! [`crate::engine::Action`] or reads what the engine shows.
 
+mod args;
+mod command;
+mod failure;
+mod internal;
+mod open;
+mod print;
+mod signals;
+
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{AuditCommand, Cli, Command};
+use failure::Failure;
 
 /// Runs what the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    if let Some(code) = internal::dispatch() {
+        return code;
+    }
+    let cli = Cli::parse();
+    let json = cli.common.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let next = "check the limits of processes and open files";
+            return Failure::new(format!("cannot start: {error}"), next).tell(json);
+        }
+    };
+    let code = runtime.block_on(run(cli)).unwrap_or_else(|failure| failure.tell(json));
+    // A blocked reader of standard input must not keep the program.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let common = &cli.common;
+    let Some(asked) = cli.command else {
+        return command::app::run(common).await;
+    };
+    if let Some(action) = asked.action() {
+        if let Command::Teardown { yes, .. } = asked
+            && !command::operation::confirm_teardown(common, yes).await?
+        {
+            print::complain("nothing was removed");
+            return Ok(ExitCode::FAILURE);
+        }
+        return command::operation::run(common, action).await;
+    }
+    match asked {
+        Command::New { dir } => command::new::run(common, &dir),
+        Command::Status { once, interval } => command::status::run(common, once, interval).await,
+        Command::Audit { command: Some(AuditCommand::Verify), .. } => command::audit::verify(common),
+        Command::Logs { name, follow, tail } => command::logs::run(common, name, follow, tail).await,
+        Command::Metrics { from, to, window, check } => {
+            command::metrics::run(common, &command::metrics::Question { from, to, window, check })
+        }
+        Command::Policy { command } => command::policy::run(common, command).await,
+        Command::Demo => command::demo::run(common).await,
+        Command::Doctor => command::doctor::run(common).await,
+        Command::Schema => command::reference::schema(),
+        Command::Completions { shell } => Ok(command::reference::completions(shell)),
+        Command::Man => command::reference::man(),
+        Command::Init { .. }
+        | Command::Validate
+        | Command::Plan
+        | Command::Deploy
+        | Command::Promote { .. }
+        | Command::Rollback
+        | Command::Chaos { .. }
+        | Command::Load { .. }
+        | Command::Teardown { .. }
+        | Command::Audit { command: None, .. } => Ok(ExitCode::SUCCESS),
+    }
 }

@@ -19,6 +19,7 @@ use super::lock::{Holder, LockError, OperationLock};
 use super::project::Project;
 use super::session::Assemble;
 use super::stage::state_line;
+use super::watch::Looker;
 use super::{operation, watch};
 use crate::clock::SharedClock;
 use crate::domain::Target;
@@ -138,7 +139,25 @@ impl Engine {
 
     /// Looks at the stack once and tells what it sees.
     pub async fn look_once(&self) {
-        watch::look_once(&self.core).await;
+        self.looker(None).look().await;
+    }
+
+    /// Looks at the stack whenever the caller wants.
+    #[must_use]
+    pub fn looker(&self, interval: Option<Duration>) -> Looker {
+        Looker::new(Arc::clone(&self.core), interval)
+    }
+
+    /// The operations that run now in this process.
+    #[must_use]
+    pub fn running(&self) -> Vec<OperationId> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter().map(|one| one.id.clone()).collect()
+    }
+
+    /// Says something to whoever follows the events; no operation.
+    pub fn announce(&self, text: impl Into<String>) {
+        self.core.tell(Event::Operation(OperationEvent::Notice { id: OperationId("demo".into()), text: text.into() }));
     }
 
     /// Begins an operation, or refuses it; both are told as events. Returns

@@ -34,3 +34,4 @@ pub use event::{
 pub use project::Project;
 pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};
+pub use watch::Looker;

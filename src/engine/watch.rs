@@ -36,7 +36,7 @@ const CHAOS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Looks until it is stopped.
 pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: CancellationToken) {
-    let mut watch = Watch::new(core, interval);
+    let mut watch = Looker::new(core, interval);
     loop {
         let pause = tokio::select! {
             pause = watch.look() => pause,
@@ -51,12 +51,9 @@ pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: Cance
     }
 }
 
-/// One look, for commands that show the state once.
-pub(super) async fn look_once(core: &Arc<Core>) {
-    Watch::new(Arc::clone(core), None).look().await;
-}
-
-struct Watch {
+/// Looks at the stack whenever it is told to; remembers between two looks
+/// which policies were violated.
+pub struct Looker {
     core: Arc<Core>,
     interval: Option<Duration>,
     prober: Prober,
@@ -72,14 +69,14 @@ struct SlotLook {
     measured: Result<Measured, MeasureFault>,
 }
 
-impl Watch {
-    fn new(core: Arc<Core>, interval: Option<Duration>) -> Self {
+impl Looker {
+    pub(super) fn new(core: Arc<Core>, interval: Option<Duration>) -> Self {
         let prober = Prober::new(CHAOS_TIMEOUT);
         Self { core, interval, prober, failures: 0, events: None, violated: BTreeSet::new() }
     }
 
-    /// Looks at everything; gives the time until the next look.
-    async fn look(&mut self) -> Duration {
+    /// Looks at everything and tells it; gives the time until the next look.
+    pub async fn look(&mut self) -> Duration {
         let core = Arc::clone(&self.core);
         let document = match core.document() {
             Ok(document) => document,
@@ -275,7 +272,7 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
     };
     let input = if *point == GatePoint::PromoteStable {
         let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
-        let slots = Watch::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
+        let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
         canary_input(core, manifest, &slots).ok_or("no canary runs that the gate could judge")?
     } else {
         infra_input(core, manifest, &session).await

@@ -1,0 +1,24 @@
+//! `audit verify`: the history's chain.
+
+use std::process::ExitCode;
+
+use super::super::args::Common;
+use super::super::failure::Failure;
+use super::super::print::{complain, line};
+use crate::engine::Project;
+use crate::history;
+
+/// Checks the chain; exit 1 when it is broken.
+pub(in super::super) fn verify(common: &Common) -> Result<ExitCode, Failure> {
+    let project = Project::of(&common.manifest)
+        .map_err(|error| Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`"))?;
+    let report = history::verify(project.root()).map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
+    if common.json {
+        line(&serde_json::json!({"event": "verified", "intact": report.is_intact(), "report": report}).to_string())?;
+    } else if report.is_intact() {
+        line(&report.to_string())?;
+    } else {
+        complain(&format!("error: {report}"));
+    }
+    Ok(if report.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

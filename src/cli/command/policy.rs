@@ -1,0 +1,97 @@
+//! `policy`: ask a gate, explain its decision, run the Rego tests.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::super::args::{Common, PolicyCommand};
+use super::super::failure::Failure;
+use super::super::open;
+use super::super::print::{Paint, explained, line, verdict};
+use crate::engine::Project;
+use crate::policy::testing::{TestOutcome, run_tests};
+use crate::policy::{Decision, Verdict};
+
+/// Does what is asked of the policies.
+pub(in super::super) async fn run(common: &Common, command: PolicyCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PolicyCommand::Ask { gate } => {
+            let decision = ask(common, &gate).await?;
+            let paint = Paint::detect(common.no_color);
+            if common.json {
+                line(&json!({"event": "decision", "decision": decision}).to_string())?;
+            } else {
+                line(&format!("{}: {}", decision.gate, verdict(&decision, paint)))?;
+                for reason in reasons(&decision) {
+                    line(&format!("  - {reason}"))?;
+                }
+            }
+            Ok(exit_code(&decision))
+        }
+        PolicyCommand::Explain { gate } => {
+            let decision = ask(common, &gate).await?;
+            if common.json {
+                line(&json!({"event": "decision", "decision": decision}).to_string())?;
+            } else {
+                for text in explained(&decision, Paint::detect(common.no_color)) {
+                    line(&text)?;
+                }
+                let facts = serde_json::to_string_pretty(&decision.input).unwrap_or_default();
+                line(&format!("\nfacts: {facts}"))?;
+            }
+            Ok(exit_code(&decision))
+        }
+        PolicyCommand::Test => test(common),
+    }
+}
+
+async fn ask(common: &Common, gate: &str) -> Result<Decision, Failure> {
+    let target = open::target(common).await?;
+    let engine = open::engine(common, target)?;
+    engine.ask_gate(gate).await.map_err(|error| Failure::new(error, "see `swiftdeploy status --once`"))
+}
+
+fn reasons(decision: &Decision) -> Vec<String> {
+    match &decision.fault {
+        Some(fault) => vec![fault.to_string(), format!("next: {}", fault.next_step())],
+        None => decision.reasons.clone(),
+    }
+}
+
+fn exit_code(decision: &Decision) -> ExitCode {
+    match decision.verdict {
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(2),
+        Verdict::Inconclusive => ExitCode::from(3),
+    }
+}
+
+fn test(common: &Common) -> Result<ExitCode, Failure> {
+    let project = Project::of(&common.manifest)
+        .map_err(|error| Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`"))?;
+    let report = run_tests(&project.policies()).map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
+    let paint = Paint::detect(common.no_color);
+    let mut failed = 0;
+    for case in &report.cases {
+        let (word, why) = match &case.outcome {
+            TestOutcome::Passed => (paint.good("PASS"), String::new()),
+            TestOutcome::Failed { reason } | TestOutcome::Broken { reason } => {
+                failed += 1;
+                (paint.bad("FAIL"), format!(": {reason}"))
+            }
+        };
+        let is_passed = case.outcome == TestOutcome::Passed;
+        if common.json {
+            line(&json!({"event": "test", "at": case.at, "package": case.package, "name": case.name, "passed": is_passed}).to_string())?;
+        } else {
+            line(&format!("{word}  {}.{}{why}  ({})", case.package, case.name, case.at))?;
+        }
+    }
+    let passed = report.cases.len() - failed;
+    if common.json {
+        line(&json!({"event": "tested", "passed": passed, "failed": failed, "revision": report.revision}).to_string())?;
+    } else {
+        line(&format!("{passed} passed, {failed} failed (revision {})", report.revision))?;
+    }
+    Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,72 @@
+//! From arguments to an engine: which manifest, which target. The target is
+//! never chosen silently.
+
+use std::sync::Arc;
+
+use super::args::Common;
+use super::failure::Failure;
+use crate::clock::SystemClock;
+use crate::domain::Target;
+use crate::engine::{Engine, Options, RealParts};
+use crate::history::Actor;
+use crate::manifest::Document;
+use crate::runtime::docker::{DockerOptions, DockerRuntime};
+
+/// Where the target is named.
+pub(super) enum Choice {
+    /// By `--target`, the manifest, or because Docker answers.
+    Made(Target),
+    /// Nowhere, and no Docker daemon answers; with the reason.
+    Open(String),
+}
+
+/// Finds the target: `--target`, then the manifest, then Docker if a daemon
+/// answers.
+pub(super) async fn choose(common: &Common) -> Choice {
+    if let Some(target) = common.target {
+        return Choice::Made(target.into());
+    }
+    let named = Document::load(&common.manifest).ok().and_then(|document| document.manifest().target);
+    if let Some(target) = named {
+        return Choice::Made(target);
+    }
+    let options =
+        DockerOptions { project: "swiftdeploy".into(), host: docker_host(), clock: SystemClock::shared() };
+    match DockerRuntime::connect(options).await {
+        Ok(_) => Choice::Made(Target::Docker),
+        Err(error) => Choice::Open(error.to_string()),
+    }
+}
+
+/// `DOCKER_HOST`, where set to something.
+pub(super) fn docker_host() -> Option<String> {
+    std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty())
+}
+
+/// The target for a command, which cannot ask back.
+pub(super) async fn target(common: &Common) -> Result<Target, Failure> {
+    match choose(common).await {
+        Choice::Made(target) => Ok(target),
+        Choice::Open(reason) => Err(Failure::new(
+            format!("no target is named, and {reason}"),
+            "say `--target local` (nothing to install) or `--target docker`, or write `target:` into the manifest",
+        )),
+    }
+}
+
+/// Opens the engine of the manifest on a target.
+pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find this program's own file: {error}"), "start it by its full path"))?;
+    let clock = SystemClock::shared();
+    let assembly = Arc::new(RealParts { clock: Arc::clone(&clock), program, docker_host: docker_host() });
+    Engine::open(Options { manifest: &common.manifest, target, clock, actor: actor(), assembly })
+        .map_err(|error| Failure::new(error.to_string(), "check that the folder exists and is writable, or say `--manifest FILE`"))
+}
+
+/// Who acts: `user@host`.
+fn actor() -> Actor {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".into());
+    let host = sysinfo::System::host_name().unwrap_or_else(|| "unknown".into());
+    Actor(format!("{user}@{host}"))
+}

@@ -1,0 +1,140 @@
+//! The whole life of a service by commands, on a real Docker daemon with real
+//! nginx and real OPA.
+
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/story.rs"]
+mod story;
+#[path = "support/world.rs"]
+mod world;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use world::{World, until};
+
+/// One test at a time: they compare the daemon's full listing.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn the_story_ends_with_the_daemon_as_it_was_before() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    let before = world.docker_listing();
+    let bystander = format!("{}-bystander", world.project);
+    world.tool("docker", &["network", "create", &bystander]).ends_with(0);
+    story::tell(&world);
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    let mut after = world.docker_listing();
+    world.tool("docker", &["network", "rm", &bystander]).ends_with(0);
+    assert!(after.remove(&format!("network {bystander}")), "a network with a similar name was removed");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    let before = world.docker_listing();
+    world.set_limits(r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#);
+    world
+        .run(&["deploy"])
+        .ends_with(2)
+        .says("Deployment blocked: Infrastructure policy violation")
+        .says("disk_free_gb")
+        .says("100000000");
+    assert_eq!(world.docker_listing(), before);
+}
+
+#[test]
+fn without_opa_every_gate_denies_and_works_again_when_it_returns() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    world.run(&["deploy"]).ends_with(0);
+    let opa = format!("{}-opa", world.project);
+    world.tool("docker", &["stop", &opa]).ends_with(0);
+    for command in [&["deploy"][..], &["promote", "canary"]] {
+        world.run(command).ends_with(2).says("policy engine not running");
+    }
+    world.run(&["policy", "ask", "infra"]).ends_with(2).says("policy engine not running");
+    world.run(&["status", "--once"]).ends_with(0).says("NO DECISION");
+    assert_eq!(world.get("/").json()["mode"], "stable");
+    world.tool("docker", &["start", &opa]).ends_with(0);
+    until("OPA answers again", Duration::from_secs(20), || {
+        let ran = world.run(&["policy", "ask", "infra"]);
+        if ran.code == 0 { Ok(()) } else { Err(ran.text()) }
+    });
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.tool("docker", &["stop", &opa]).ends_with(0);
+    world.run(&["promote", "stable"]).ends_with(2).says("policy engine not running");
+    // Going back is never gated.
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/").json()["mode"], "stable");
+}
+
+#[test]
+fn a_plain_redeploy_loses_no_request() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    // At least nginx' `keepalive_min_timeout`, as at the default of 10 s.
+    world.edit_manifest(|text| text.replace("drain: 1s", "drain: 6s"));
+    world.run(&["deploy"]).ends_with(0);
+    load::redeploy_under_load(&world);
+}
+
+#[test]
+fn compose_lists_the_stack_and_serves_it_alone() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    world.run(&["deploy"]).ends_with(0);
+    let listed = world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "ps"]).ends_with(0);
+    for service in ["app-blue", "nginx", "opa"] {
+        assert!(listed.out.contains(service), "no {service} in\n{}", listed.out);
+    }
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "up", "-d"]).ends_with(0);
+    let answer = until("Compose alone serves the app", Duration::from_secs(30), || {
+        match world::request(world.port, "GET", "/", "") {
+            Ok(answer) if answer.status == 200 => Ok(answer),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    assert_eq!(answer.header("x-deployed-by"), Some("swiftdeploy"));
+    assert_eq!(answer.json()["mode"], "stable");
+    world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "down", "-v"]).ends_with(0);
+}
+
+#[test]
+fn an_absent_image_is_named_and_a_pull_brings_it() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    let registry = std::env::var("SWIFTDEPLOY_TEST_REGISTRY").unwrap_or_default();
+    assert!(!registry.is_empty(), "SWIFTDEPLOY_TEST_REGISTRY is not set; `tests/run` sets it");
+    let image = format!("{registry}/shop:{}", world.port);
+    world.tool("docker", &["tag", "swift-deploy-1-node:latest", &image]).ends_with(0);
+    world.tool("docker", &["push", &image]).ends_with(0);
+    world.tool("docker", &["rmi", &image]).ends_with(0);
+    world.edit_manifest(|text| text.replace("swift-deploy-1-node:latest", &image));
+    world.run(&["validate"]).ends_with(1).says("FAIL  image present").says(&image);
+    world.run(&["deploy"]).ends_with(1).says("image present");
+    world.edit_manifest(|text| format!("pull: missing\n{text}"));
+    world.run(&["deploy"]).ends_with(0).says(&format!("pull {image}"));
+    assert_eq!(world.get("/").status, 200);
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    world.tool("docker", &["rmi", &image]).ends_with(0);
+}
+
+#[test]
+fn a_canary_is_adopted_through_opa() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    world.run(&["promote", "stable"]).ends_with(0).says("by opa");
+    assert_eq!(world.get("/healthz").json()["mode"], "stable");
+}

@@ -1,0 +1,75 @@
+//! The whole life of a service by commands, on the local target.
+
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/story.rs"]
+mod story;
+#[path = "support/world.rs"]
+mod world;
+
+use std::process::{Command, Stdio};
+
+use world::World;
+
+#[test]
+fn the_story_ends_with_nothing_left_and_nothing_else_touched() {
+    let world = World::local();
+    let mut bystander = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+    story::tell(&world);
+    assert!(!world.processes().is_empty(), "the stack outlives its commands");
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    assert_eq!(world.processes(), Vec::<String>::new());
+    assert!(world::request(world.port, "GET", "/", "").is_err(), "nobody listens any more");
+    assert!(bystander.try_wait().unwrap().is_none(), "another process was ended");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    world.run(&["teardown", "--yes"]).ends_with(0).says("nothing to remove");
+}
+
+#[test]
+fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
+    let world = World::local();
+    world.set_limits(r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#);
+    world
+        .run(&["deploy"])
+        .ends_with(2)
+        .says("Deployment blocked: Infrastructure policy violation")
+        .says("disk_free_gb")
+        .says("100000000");
+    assert_eq!(world.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_plain_redeploy_loses_no_request() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    load::redeploy_under_load(&world);
+}
+
+#[test]
+fn a_good_canary_is_adopted_and_the_manifest_says_so() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.edit_manifest(|text| text.replace("canary:\n", "canary:\n  version: \"2.0.0\"\n"));
+    world.run(&["promote", "canary"]).ends_with(0);
+    assert_eq!(world.get("/").json()["version"], "2.0.0");
+    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    world.run(&["promote", "stable"]).ends_with(0);
+    let answer = world.get("/").json();
+    assert_eq!((answer["version"].as_str(), answer["mode"].as_str()), (Some("2.0.0"), Some("stable")));
+    let manifest = world.read("manifest.yaml");
+    assert!(manifest.contains("mode: stable") && manifest.contains("  version: \"2.0.0\"\n  mode: stable"), "{manifest}");
+    // The release before is one rollback away.
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+}
+
+#[test]
+fn without_traffic_a_promotion_is_inconclusive() {
+    let world = World::local();
+    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 7s"));
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.run(&["promote", "stable"]).ends_with(3).says("requests");
+    assert_eq!(world.get("/healthz").json()["mode"], "canary");
+}
