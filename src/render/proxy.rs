@@ -1,0 +1,72 @@
+//! The proxy: nginx' configuration for a routing state, and the same promises
+//! as plain data for the built-in proxy.
+
+mod view;
+
+use std::time::Duration;
+
+use super::template::Template;
+use super::{RenderError, stack};
+use crate::domain::Routes;
+use crate::manifest::{Manifest, OperatorAccess};
+use crate::runtime::{ProxyAbilities, ProxyRules};
+
+/// Where nginx writes its logs: the mount point of their volume.
+pub(super) const LOG_FOLDER: &str = "/var/tmp";
+
+/// Where faults are injected.
+const CHAOS_PATH: &str = "/chaos";
+
+/// How long an idle client connection is kept over a reload. With
+/// [`ProxyAbilities::keepalive_min_timeout`] it may bring one more request to
+/// an old worker.
+const KEEPALIVE_MIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+const NGINX: Template = Template { name: "nginx.conf", text: include_str!("../../templates/nginx.conf.hbs") };
+
+/// nginx' configuration for a routing state, with the directives that the
+/// nginx at hand knows. Answers [`Routes::MARKER_PATH`] with the generation.
+///
+/// # Errors
+/// When a value of the manifest could change the meaning of the file, or the
+/// shares make no sense.
+pub fn nginx_conf(
+    manifest: &Manifest,
+    routes: &Routes,
+    abilities: ProxyAbilities,
+) -> Result<String, RenderError> {
+    NGINX.fill(&view::View::new(manifest, routes, abilities)?)
+}
+
+/// What the proxy promises, for the built-in proxy of the local target.
+#[must_use]
+pub fn proxy_rules(manifest: &Manifest) -> ProxyRules {
+    ProxyRules {
+        bind: manifest.nginx.bind,
+        port: manifest.nginx.port,
+        timeout_ms: u64::try_from(manifest.nginx.proxy_timeout.as_millis()).unwrap_or(u64::MAX),
+        service: manifest.services.name.clone(),
+        contact: manifest.contact.clone(),
+        operator: match manifest.nginx.operator {
+            OperatorAccess::Host => "host",
+            OperatorAccess::Closed => "closed",
+            OperatorAccess::Open => "open",
+        }
+        .to_owned(),
+        operator_paths: operator_paths(manifest).into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// The paths that are the operator's alone.
+fn operator_paths(manifest: &Manifest) -> Vec<&str> {
+    let mut paths = vec![CHAOS_PATH, manifest.metrics.path.as_str()];
+    paths.dedup();
+    paths
+}
+
+/// How long nginx may take to finish what runs: the drain of an old slot, the
+/// longest request, and the connections that were kept over a reload.
+pub(super) fn shutdown_timeout(manifest: &Manifest) -> Duration {
+    let longest = manifest.nginx.drain + manifest.nginx.proxy_timeout + KEEPALIVE_MIN_TIMEOUT;
+    Duration::from_secs(longest.as_secs() + u64::from(longest.subsec_nanos() > 0))
+}
