@@ -1,1 +1,168 @@
-//! The rule of obedience.
+//! The rule of obedience, pure: which answers are complete enough to be obeyed.
+//!
+//! An answer is this object, at `data.PACKAGE.decision`:
+//!
+//! ```json
+//! {"allow": false, "verdict": "fail",
+//!  "violations": [{"code": "error_rate_high", "message": "…", "observed": 0.52, "limit": 0.01}],
+//!  "reasons": ["…"],
+//!  "checks": [{"fact": "error_rate", "observed": 0.52, "must": "<=", "limit": 0.01, "unit": "", "ok": false}],
+//!  "limits": {"error_rate": 0.01}}
+//! ```
+//!
+//! `limits` repeats every threshold of `data.json`: it shows by which limits
+//! the engine decided, and so an engine that still has older ones. An answer
+//! that contradicts itself is no answer, whichever half of it is right.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{CheckLine, Fault, Verdict, Violation};
+
+/// A complete answer. It lets through exactly when the verdict is a pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What the gate says.
+    pub verdict: Verdict,
+    /// Limits that are not kept; empty exactly when it passes.
+    pub violations: Vec<Violation>,
+    /// For people; never empty.
+    pub reasons: Vec<String>,
+    /// Every comparison; may be empty for a gate of the user's own.
+    pub checks: Vec<CheckLine>,
+}
+
+/// Obeys a decision, or says why it cannot be obeyed. `result` is the decision
+/// as the engine gave it, `None` when it gave none; `thresholds` are those on
+/// disk.
+///
+/// # Errors
+/// [`Fault::Undefined`] without a result, [`Fault::Malformed`] when a part is
+/// missing, of the wrong type or in contradiction to another,
+/// [`Fault::Stale`] when it was made by other limits than those on disk.
+pub fn obey(result: Option<&Value>, package: &str, thresholds: &Value) -> Result<Answer, Fault> {
+    let result = result.ok_or_else(|| Fault::Undefined { package: package.to_owned() })?;
+    let parts = Parts { of: package, fields: object(result, package)? };
+    let allow = parts.part("allow")?;
+    let Value::Bool(allow) = *allow else {
+        return Err(parts.wrong(&format!("`allow` is {}, not true or false", brief(allow))));
+    };
+    let verdict: Verdict = parts.typed("verdict", "pass, fail or inconclusive")?;
+    let violations: Vec<Violation> = parts.typed("violations", "a list of objects with code and message")?;
+    let reasons: Vec<String> = parts.typed("reasons", "a list of texts")?;
+    let checks: Vec<CheckLine> = match parts.fields.get("checks") {
+        None => Vec::new(),
+        Some(_) => parts.typed("checks", "a list of comparisons")?,
+    };
+
+    if reasons.iter().all(|reason| reason.trim().is_empty()) {
+        return Err(parts.wrong("`reasons` is empty, and every answer must give some"));
+    }
+    if violations.iter().any(|violation| violation.code.is_empty() || violation.message.trim().is_empty()) {
+        return Err(parts.wrong("a violation has an empty code or message"));
+    }
+    if allow != (verdict == Verdict::Pass) {
+        return Err(parts.wrong(&format!(
+            "it contradicts itself: `allow` is {allow} and `verdict` is {}",
+            verdict.as_str().to_lowercase()
+        )));
+    }
+    if allow && !violations.is_empty() {
+        return Err(parts.wrong("it contradicts itself: `allow` is true with violations"));
+    }
+    if !allow && violations.is_empty() {
+        return Err(parts.wrong("it contradicts itself: `allow` is false without a violation"));
+    }
+    if let Some(check) = checks.iter().find(|check| allow && !check.ok) {
+        return Err(parts
+            .wrong(&format!("it contradicts itself: `allow` is true and the check of {} failed", check.fact)));
+    }
+    same_limits(parts.part("limits")?, thresholds)?;
+    Ok(Answer { verdict, violations, reasons, checks })
+}
+
+/// The fields of an answer, with the name for messages.
+struct Parts<'a> {
+    of: &'a str,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Parts<'a> {
+    fn part(&self, name: &str) -> Result<&'a Value, Fault> {
+        self.fields.get(name).ok_or_else(|| self.wrong(&format!("`{name}` is missing")))
+    }
+
+    fn typed<T: Deserialize<'a>>(&self, name: &str, expected: &str) -> Result<T, Fault> {
+        let value = self.part(name)?;
+        T::deserialize(value)
+            .map_err(|cause| self.wrong(&format!("`{name}` is {}, not {expected} ({cause})", brief(value))))
+    }
+
+    fn wrong(&self, reason: &str) -> Fault {
+        malformed(format!("{}: {reason}", self.of))
+    }
+}
+
+fn object<'a>(result: &'a Value, package: &str) -> Result<&'a Map<String, Value>, Fault> {
+    result.as_object().ok_or_else(|| {
+        malformed(format!("{package}: the decision is {}, not an object with its reasons", brief(result)))
+    })
+}
+
+fn same_limits(answered: &Value, on_disk: &Value) -> Result<(), Fault> {
+    if is_same(answered, on_disk) {
+        return Ok(());
+    }
+    let none = Map::new();
+    let (theirs, ours) = (answered.as_object().unwrap_or(&none), on_disk.as_object().unwrap_or(&none));
+    let differing = ours
+        .keys()
+        .chain(theirs.keys())
+        .find(|key| !matches!((theirs.get(*key), ours.get(*key)), (Some(a), Some(b)) if is_same(a, b)));
+    let shown = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), brief);
+    let difference = differing.map_or_else(
+        || format!("its limits are {}", brief(answered)),
+        |key| {
+            format!(
+                "the limit {key} is {} in the engine and {} in data.json",
+                shown(theirs.get(key)),
+                shown(ours.get(key))
+            )
+        },
+    );
+    Err(Fault::Stale { reason: difference })
+}
+
+/// Equality of JSON where `2` and `2.0` are one number: engines print numbers
+/// in their own way.
+#[must_use]
+pub fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x == y || (x.as_f64().is_some() && x.as_f64() == y.as_f64()),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| is_same(x, y)),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| is_same(x, y)))
+        }
+        _ => a == b,
+    }
+}
+
+/// A value as it may stand in a message: short, on one line, without control
+/// characters.
+fn brief(value: &Value) -> String {
+    excerpt(&value.to_string(), 60)
+}
+
+/// The beginning of a text from outside, fit for a message.
+pub(super) fn excerpt(text: &str, characters: usize) -> String {
+    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut start: String = clean.by_ref().take(characters).collect();
+    if clean.next().is_some() {
+        start.push('…');
+    }
+    start.trim().to_owned()
+}
+
+pub(super) fn malformed(reason: String) -> Fault {
+    Fault::Malformed { reason }
+}

@@ -1,12 +1,26 @@
+//! The rule of obedience.
 //! Facts in, obeyed answer out. The tool gathers facts, asks a policy engine
 //! and obeys; it never compares a fact with a limit itself. Only a complete
 //! answer lets anything through (`spec` of an answer: [`answer`]); whatever
 //! else happens denies, each fault with its own message.
+//!
+//! [`OpaEngine`] asks Open Policy Agent over HTTP, [`EmbeddedEngine`]
+//! evaluates the same files in this process; [`PolicyBundle`] is what is on
+//! disk, [`testing`] runs the policies' own tests.
 
-mod answer;
+pub mod answer;
+mod bundle;
+mod embedded;
 mod model;
+mod opa;
+mod rego;
+mod settle;
+pub mod testing;
 
+pub use bundle::{Module, PolicyBundle, STARTERS};
+pub use embedded::EmbeddedEngine;
 pub use model::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
+pub use opa::OpaEngine;
 
 use async_trait::async_trait;
 use serde_json::Value;

@@ -145,6 +145,22 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// A stable word, the code of the violation that a denying decision
+    /// carries in place of an answer.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotRunning { .. } => "policy_not_running",
+            Self::TimedOut { .. } => "policy_timed_out",
+            Self::Refused { .. } => "policy_refused",
+            Self::Http { .. } => "policy_http_error",
+            Self::Malformed { .. } => "policy_malformed",
+            Self::Undefined { .. } => "policy_undefined",
+            Self::Stale { .. } => "policy_stale",
+            Self::Policies { .. } => "policies_unusable",
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn next_step(&self) -> &'static str {

@@ -1,0 +1,281 @@
+package canary_test
+
+import data.canary
+
+limits := {"disk_free_gb": 10, "cpu_load": 2.0, "error_rate": 0.01, "p99_latency_ms": 500}
+
+good := {
+	"requests": 300,
+	"errors": 1,
+	"error_rate": 0.003333,
+	"p99_latency_ms": 430.25,
+	"p99_bucket": [250, 500],
+	"latency_buckets": [
+		{"le_ms": 250, "count": 290},
+		{"le_ms": 500, "count": 299},
+		{"le_ms": null, "count": 300},
+	],
+	"window_seconds": 30,
+	"resets": 0,
+	"samples_needed": 50,
+	"healthy": true,
+	"restarts": 0,
+	"oom_kills": 0,
+	"stable": null,
+	"metrics_error": null,
+	"source": "app-green",
+}
+
+no_figures := {
+	"requests": null,
+	"errors": null,
+	"error_rate": null,
+	"p99_latency_ms": null,
+	"p99_bucket": null,
+	"latency_buckets": [],
+	"window_seconds": null,
+	"metrics_error": {"code": "timed_out", "message": "metrics timed out"},
+}
+
+changed(facts) := object.union(good, facts)
+
+codes(decision) := [violation.code | some violation in decision.violations]
+
+gives(decision, verdict, expected) if {
+	decision.allow == false
+	decision.verdict == verdict
+	codes(decision) == expected
+	count(decision.reasons) >= count(expected)
+}
+
+# --- pass --------------------------------------------------------------------
+
+test_passes_a_good_canary_with_reasons if {
+	decision := canary.decision with input as good with data.thresholds as limits
+	decision.allow == true
+	decision.verdict == "pass"
+	decision.violations == []
+	decision.limits == limits
+	every check in decision.checks { check.ok }
+	decision.reasons == [
+		"300 requests over the last 30 s, 50 are needed (app-green)",
+		concat(" ", [
+			"error_rate 0.0033 (0.33 %) is at or below the limit 0.01 (1 %) over the last 30 s:",
+			"1 of 300 requests failed (app-green)",
+		]),
+		concat(" ", [
+			"p99_latency_ms 430.3 ms is at or below the limit 500 ms over the last 30 s:",
+			"299 of 300 requests (99.67 %) took at most 500 ms, 99 % must (app-green)",
+		]),
+		"the canary is healthy, with 0 restarts and 0 kills for want of memory",
+	]
+}
+
+test_passes_exactly_at_both_limits if {
+	edge := [{"le_ms": 500, "count": 297}, {"le_ms": null, "count": 300}]
+	facts := changed({"requests": 100, "error_rate": 0.01, "latency_buckets": edge})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	decision.allow == true
+}
+
+# --- error rate --------------------------------------------------------------
+
+test_fails_on_errors if {
+	facts := changed({"requests": 100, "errors": 52, "error_rate": 0.52})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["error_rate_high"])
+	decision.violations[0].observed == 0.52
+	decision.violations[0].limit == 0.01
+	decision.violations[0].message == concat(" ", [
+		"error_rate 0.52 (52 %) is above the limit 0.01 (1 %) over the last 30 s:",
+		"52 of 100 requests failed (app-green)",
+	])
+}
+
+test_does_not_round_a_rate_to_the_limit if {
+	facts := changed({"requests": 50000, "errors": 502, "error_rate": 0.01004})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	startswith(decision.reasons[0], "error_rate 0.01004 ")
+}
+
+# --- P99 ---------------------------------------------------------------------
+
+test_fails_one_request_short_at_the_edge if {
+	edge := [{"le_ms": 500, "count": 296}, {"le_ms": null, "count": 300}]
+	decision := canary.decision with input as changed({"latency_buckets": edge}) with data.thresholds as limits
+	gives(decision, "fail", ["p99_high"])
+}
+
+test_estimates_without_an_edge if {
+	facts := changed({"p99_bucket": [400, 800], "latency_buckets": [{"le_ms": null, "count": 300}]})
+	below := canary.decision with input as facts with data.thresholds as limits
+	below.allow == true
+	contains(below.reasons[2], "(estimated inside the bucket from 400 to 800 ms)")
+	slow := object.union(facts, {"p99_latency_ms": 700})
+	above := canary.decision with input as slow with data.thresholds as limits
+	gives(above, "fail", ["p99_high"])
+}
+
+test_last_bucket_fails_from_the_limit_on if {
+	facts := changed({"p99_latency_ms": 600, "p99_bucket": [600, null], "latency_buckets": []})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["p99_high"])
+}
+
+test_last_bucket_below_the_limit_is_inconclusive if {
+	facts := changed({"p99_latency_ms": 300, "p99_bucket": [300, null], "latency_buckets": []})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["p99_unknown"])
+}
+
+test_no_histogram_is_inconclusive if {
+	facts := changed({"p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["p99_unknown"])
+}
+
+test_evidence_against_outweighs_want_of_evidence if {
+	facts := changed({"error_rate": 0.5, "p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["error_rate_high", "p99_unknown"])
+}
+
+test_edge_decides_without_a_figure if {
+	decision := canary.decision with input as changed({"p99_latency_ms": null, "p99_bucket": null})
+		with data.thresholds as limits
+	decision.allow == true
+	startswith(decision.reasons[2], "p99_latency_ms is at or below")
+}
+
+# --- sample size and crashes -------------------------------------------------
+
+test_too_few_requests_are_inconclusive_whatever_they_show if {
+	facts := changed({"requests": 12, "errors": 6, "error_rate": 0.5})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["too_few_requests"])
+	decision.reasons == ["12 of 50 requests over the last 30 s (app-green)"]
+}
+
+test_no_requests_are_never_a_pass if {
+	facts := changed({"requests": 0, "errors": 0, "error_rate": null, "samples_needed": 0})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["too_few_requests"])
+}
+
+test_min_requests_replaces_samples_needed if {
+	more := object.union(limits, {"min_requests": 500})
+	decision := canary.decision with input as good with data.thresholds as more
+	gives(decision, "inconclusive", ["too_few_requests"])
+	broken := object.union(limits, {"min_requests": "500"})
+	denied := canary.decision with input as good with data.thresholds as broken
+	gives(denied, "fail", ["limits_missing"])
+}
+
+test_crashes_fail_whatever_the_sample if {
+	facts := changed({"requests": 3, "healthy": false, "restarts": 2, "oom_kills": 1})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["canary_unhealthy", "canary_restarted", "canary_out_of_memory", "too_few_requests"])
+}
+
+# --- missing evidence --------------------------------------------------------
+
+test_no_metrics_are_inconclusive if {
+	decision := canary.decision with input as changed(no_figures) with data.thresholds as limits
+	gives(decision, "inconclusive", ["metrics_unavailable"])
+	decision.reasons == ["no metrics of the canary (app-green): metrics timed out"]
+}
+
+test_an_error_of_the_scrape_outweighs_good_figures if {
+	decision := canary.decision with input as changed({"metrics_error": {}}) with data.thresholds as limits
+	gives(decision, "inconclusive", ["metrics_unavailable"])
+}
+
+test_no_metrics_of_a_crashed_canary_fail if {
+	facts := object.union(changed(no_figures), {"healthy": false})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["canary_unhealthy", "metrics_unavailable"])
+}
+
+test_missing_facts_fail if {
+	every name in [
+		"requests",
+		"errors",
+		"error_rate",
+		"p99_latency_ms",
+		"window_seconds",
+		"samples_needed",
+		"healthy",
+		"restarts",
+		"oom_kills",
+	] {
+		facts := object.remove(good, [name])
+		decision := canary.decision with input as facts with data.thresholds as limits
+		gives(decision, "fail", ["facts_missing"])
+	}
+}
+
+test_facts_of_a_wrong_type_fail if {
+	every name in [
+		"requests",
+		"errors",
+		"error_rate",
+		"p99_latency_ms",
+		"p99_bucket",
+		"latency_buckets",
+		"window_seconds",
+		"samples_needed",
+		"healthy",
+		"restarts",
+		"oom_kills",
+	] {
+		decision := canary.decision with input as changed({name: "1"}) with data.thresholds as limits
+		gives(decision, "fail", ["facts_missing"])
+	}
+}
+
+test_an_input_that_is_no_object_fails if {
+	decision := canary.decision with input as "fine" with data.thresholds as limits
+	decision.verdict == "fail"
+	{code | some code in codes(decision)} == {"facts_missing"}
+}
+
+test_unusable_limits_fail if {
+	every unusable in [
+		object.remove(limits, ["error_rate"]),
+		object.remove(limits, ["p99_latency_ms"]),
+		object.union(limits, {"error_rate": "0.01"}),
+		object.union(limits, {"error_rate": 5}),
+		object.union(limits, {"p99_latency_ms": -1}),
+	] {
+		decision := canary.decision with input as good with data.thresholds as unusable
+		gives(decision, "fail", ["limits_missing"])
+	}
+	none := canary.decision with input as good with data.thresholds as null
+	gives(none, "fail", ["limits_missing", "limits_missing"])
+}
+
+test_fails_when_no_rule_gives_an_answer if {
+	decision := canary.decision with input as good with data.thresholds as limits with data.canary.checks as []
+	gives(decision, "fail", ["undecided"])
+}
+
+# --- notes -------------------------------------------------------------------
+
+test_notes_do_not_decide if {
+	failing := {"requests": 900, "errors": 90, "error_rate": 0.1, "p99_latency_ms": 80}
+	decision := canary.decision with input as changed({"resets": 1, "stable": failing}) with data.thresholds as limits
+	decision.allow == true
+	array.slice(decision.reasons, 4, 6) == [
+		"note: restarts of processes inside the window: 1, counted from zero",
+		concat(" ", [
+			"note: stable is failing too in the same window:",
+			"error_rate 0.1 (10 %) of 900 requests, p99_latency_ms 80 ms",
+		]),
+	]
+}
+
+test_notes_do_without_a_latency if {
+	fine := {"requests": 900, "errors": 0, "error_rate": 0, "p99_latency_ms": null}
+	decision := canary.decision with input as changed({"stable": fine, "source": ""}) with data.thresholds as limits
+	decision.reasons[4] == "note: stable for comparison in the same window: error_rate 0 (0 %) of 900 requests"
+}

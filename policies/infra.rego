@@ -1,0 +1,182 @@
+# Asked before a deploy: is there room on the machine?
+#
+# Input:  {"disk_free_gb": number, "cpu_load": number, "cpus": number,
+#          "sources": {"disk_free_gb": text, "cpu_load": text}, "time": RFC 3339}
+# Limits: data.thresholds.disk_free_gb (GB) and data.thresholds.cpu_load (the
+#         load average of the whole machine, not of one processor).
+# Answer: data.infra.decision. Whatever cannot be compared denies: in Rego a
+#         missing fact makes a comparison undefined, which is not a violation.
+package infra
+
+# The answer where the rules below give none.
+default decision := {
+	"allow": false,
+	"verdict": "fail",
+	"violations": [{
+		"code": "undecided",
+		"message": "the infra policy reached no decision on these facts",
+		"observed": null,
+		"limit": null,
+	}],
+	"reasons": ["the infra policy reached no decision on these facts"],
+	"checks": [],
+	"limits": {},
+}
+
+decision := {
+	"allow": verdict == "pass",
+	"verdict": verdict,
+	"violations": violations,
+	"reasons": reasons,
+	"checks": checks,
+	"limits": limits,
+}
+
+# What is compared: the fact and the limit have the same name.
+rules := [
+	{"fact": "disk_free_gb", "must": ">=", "unit": "GB", "code": "disk_free_low"},
+	{"fact": "cpu_load", "must": "<=", "unit": "", "code": "cpu_load_high"},
+]
+
+default facts := {}
+
+facts := input if is_object(input)
+
+default limits := {}
+
+limits := data.thresholds if is_object(data.thresholds)
+
+verdict := "fail" if count(violations) > 0
+
+# A pass needs every comparison made and kept; no violations is not enough.
+verdict := "pass" if {
+	count(violations) == 0
+	count(checks) == count(rules)
+	every check in checks { check.ok == true }
+}
+
+reasons := [violation.message | some violation in violations] if count(violations) > 0
+
+reasons := [sentence(check) | some check in checks] if count(violations) == 0
+
+checks := [check |
+	some rule in rules
+	observed := object.get(facts, rule.fact, null)
+	limit := object.get(limits, rule.fact, null)
+	check := {
+		"fact": rule.fact,
+		"observed": observed,
+		"must": rule.must,
+		"limit": limit,
+		"unit": rule.unit,
+		"ok": kept(rule.must, observed, limit),
+	}
+]
+
+violations := [violation |
+	some i, check in checks
+	violation := violation_of(check, rules[i].code)
+]
+
+# The limit comes first: without it the fact says nothing.
+violation_of(check, _) := {
+	"code": "limits_missing",
+	"message": sprintf(
+		"%s cannot be judged: thresholds.%s in data.json must be a number from 0",
+		[check.fact, check.fact],
+	),
+	"observed": check.observed,
+	"limit": check.limit,
+} if {
+	not usable(check.limit)
+} else := {
+	"code": "facts_missing",
+	"message": sprintf(
+		"%s is not %s%s; the limit is %s",
+		[check.fact, lack_of(check.observed), origin(check.fact), amount(check.limit, check.unit)],
+	),
+	"observed": check.observed,
+	"limit": check.limit,
+} if {
+	not usable(check.observed)
+}
+
+violation_of(check, code) := {
+	"code": code,
+	"message": sentence(check),
+	"observed": check.observed,
+	"limit": check.limit,
+} if {
+	usable(check.limit)
+	usable(check.observed)
+	not check.ok
+}
+
+lack_of(value) := "known" if {
+	value == null
+} else := "usable: it must be a number from 0"
+
+sentence(check) := sprintf("%s %s is %s the limit %s%s", [
+	check.fact,
+	amount(precise(check.observed, check.limit), check.unit),
+	relation[check.must][check.ok],
+	amount(check.limit, check.unit),
+	origin(check.fact),
+])
+
+relation := {
+	">=": {true: "at or above", false: "below"},
+	"<=": {true: "at or below", false: "above"},
+}
+
+kept(">=", observed, limit) if {
+	usable(observed)
+	usable(limit)
+	observed >= limit
+} else := false
+
+kept("<=", observed, limit) if {
+	usable(observed)
+	usable(limit)
+	observed <= limit
+} else := false
+
+usable(value) if {
+	is_number(value)
+	value >= 0
+}
+
+# Where the fact was read, with the load of one processor beside the machine's.
+origin(fact) := sprintf(" (%s)", [concat(", ", details)]) if {
+	details := array.concat(source(fact), per_cpu(fact))
+	count(details) > 0
+} else := ""
+
+source(fact) := [text] if {
+	sources := object.get(facts, "sources", null)
+	is_object(sources)
+	text := object.get(sources, fact, "")
+	is_string(text)
+	text != ""
+} else := []
+
+per_cpu(fact) := [sprintf("%v on each of %v processors", [rounded(load / cpus), cpus])] if {
+	fact == "cpu_load"
+	load := object.get(facts, "cpu_load", null)
+	usable(load)
+	cpus := object.get(facts, "cpus", null)
+	usable(cpus)
+	cpus > 0
+} else := []
+
+amount(value, "") := sprintf("%v", [value])
+
+amount(value, unit) := sprintf("%v %s", [value, unit]) if unit != ""
+
+# Two decimals, unless they would print the limit for a value beside it.
+precise(observed, limit) := observed if {
+	rounded(observed) == limit
+	observed != limit
+} else := rounded(observed)
+
+rounded(value) := round(value * 100) / 100

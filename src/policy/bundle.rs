@@ -1,0 +1,243 @@
+//! The policies on disk: what must decide, whoever evaluates it.
+//!
+//! A bundle is the `*.rego` files below one folder and its `data.json`. Its
+//! revision names the exact content, so that a decision says by which policies
+//! it was made. Names that begin with a dot are left out, as OPA is told to
+//! (`--ignore '.*'`): editors put unfinished files there.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Fault;
+
+/// The one file of limits.
+const DATA_FILE: &str = "data.json";
+
+/// Larger than any policy that a person writes; keeps a wrong folder from
+/// being read into memory.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Folders below folders that are followed; ends a loop of links.
+const MAX_DEPTH: usize = 8;
+
+/// The policies that a new project starts with: file name and content, to be
+/// written to `policies/`.
+pub const STARTERS: &[(&str, &str)] = &[
+    ("canary.rego", include_str!("../../policies/canary.rego")),
+    ("canary_test.rego", include_str!("../../policies/canary_test.rego")),
+    ("data.json", include_str!("../../policies/data.json")),
+    ("infra.rego", include_str!("../../policies/infra.rego")),
+    ("infra_test.rego", include_str!("../../policies/infra_test.rego")),
+];
+
+/// One file of Rego.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Below the folder, with `/` between the parts: `infra.rego`.
+    pub path: String,
+    /// The same as a person finds it: `policies/infra.rego`.
+    pub shown: String,
+    /// Its package, without `data.`: `infra`.
+    pub package: String,
+    /// Its text.
+    pub source: String,
+}
+
+impl Module {
+    /// Whether it tests policies and decides nothing (`*_test.rego`).
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.path.ends_with("_test.rego")
+    }
+}
+
+/// The policies of a folder, read at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyBundle {
+    modules: Vec<Module>,
+    tests: Vec<Module>,
+    data: Value,
+    revision: String,
+}
+
+impl PolicyBundle {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// [`Fault::Policies`] with file, line and cause: the folder or a file
+    /// cannot be read, a file of Rego has no package line, `data.json` is
+    /// missing, no JSON or without `thresholds`, or there is a data file that
+    /// OPA would load and the embedded engine would not.
+    pub fn load(dir: &Path) -> Result<Self, Fault> {
+        let mut found = Found::default();
+        walk(dir, "", 0, &mut found)?;
+        found.rego.sort();
+
+        let mut modules = Vec::new();
+        let mut tests = Vec::new();
+        for path in found.rego {
+            let module = read_module(dir, path)?;
+            if module.is_test() {
+                tests.push(module);
+            } else {
+                modules.push(module);
+            }
+        }
+        if modules.is_empty() {
+            return Err(unusable(format!("{}: there is no .rego file", dir.display())));
+        }
+        let text = read(&dir.join(DATA_FILE))?;
+        let data = parse_data(&dir.join(DATA_FILE), &text)?;
+        let revision = revision_of(&modules, &text);
+        Ok(Self { modules, tests, data, revision })
+    }
+
+    /// The files that decide, sorted by path.
+    #[must_use]
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// The files that test them, sorted by path.
+    #[must_use]
+    pub fn tests(&self) -> &[Module] {
+        &self.tests
+    }
+
+    /// The packages that can be asked.
+    #[must_use]
+    pub fn packages(&self) -> BTreeSet<&str> {
+        self.modules.iter().map(|module| module.package.as_str()).collect()
+    }
+
+    /// `data.json` as a whole.
+    #[must_use]
+    pub fn data(&self) -> &Value {
+        &self.data
+    }
+
+    /// Every limit; an object.
+    #[must_use]
+    pub fn thresholds(&self) -> &Value {
+        &self.data["thresholds"]
+    }
+
+    /// The first 12 hexadecimal digits of SHA-256 over path and content of
+    /// every file that decides. Tests do not change it.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    rego: Vec<String>,
+}
+
+fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), Fault> {
+    let broken = |cause: std::io::Error| unusable(format!("{}: {cause}", dir.display()));
+    if depth > MAX_DEPTH {
+        return Err(unusable(format!("{}: folders are nested too deeply", dir.display())));
+    }
+    for entry in fs::read_dir(dir).map_err(broken)? {
+        let entry = entry.map_err(broken)?;
+        let Ok(name) = entry.file_name().into_string() else {
+            return Err(unusable(format!("{}: the name is not UTF-8", entry.path().display())));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{below}{name}");
+        // `metadata` follows links: a mounted folder is often made of them.
+        let kind = fs::metadata(entry.path()).map_err(broken)?;
+        let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
+        if kind.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), depth + 1, found)?;
+        } else if extension == Some("rego") {
+            found.rego.push(path);
+        } else if path != DATA_FILE && matches!(extension, Some("json" | "yaml" | "yml")) {
+            return Err(unusable(format!(
+                "{}: OPA would load this file as data, the embedded engine would not; \
+                 move its content to data.json or the file out of the folder",
+                entry.path().display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    let broken = |cause: std::io::Error| unusable(format!("{}: {cause}", path.display()));
+    let size = fs::metadata(path).map_err(broken)?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(unusable(format!("{}: larger than {MAX_FILE_BYTES} bytes", path.display())));
+    }
+    fs::read_to_string(path).map_err(broken)
+}
+
+fn read_module(dir: &Path, path: String) -> Result<Module, Fault> {
+    let file = dir.join(&path);
+    let source = read(&file)?;
+    let shown = file.display().to_string();
+    let package = package_of(&source)
+        .map_err(|line| unusable(format!("{shown}:{line}: a package line must come first")))?;
+    Ok(Module { path, shown, package, source })
+}
+
+/// The package that a file of Rego declares. Only this line is looked at here:
+/// whether the rest can be evaluated is the engine's to say, and OPA's Rego is
+/// not exactly the embedded engine's.
+///
+/// # Errors
+/// The line (from 1) where something else stands.
+pub(super) fn package_of(source: &str) -> Result<String, usize> {
+    for (index, line) in source.lines().enumerate() {
+        let code = line.split('#').next().unwrap_or_default().trim();
+        if code.is_empty() {
+            continue;
+        }
+        let mut words = code.split_whitespace();
+        return match (words.next(), words.next(), words.next()) {
+            (Some("package"), Some(name), None) => Ok(name.to_owned()),
+            _ => Err(index + 1),
+        };
+    }
+    Err(1)
+}
+
+fn parse_data(path: &Path, text: &str) -> Result<Value, Fault> {
+    let data: Value = serde_json::from_str(text)
+        .map_err(|cause| unusable(format!("{}:{}: {cause}", path.display(), cause.line())))?;
+    if !data.get("thresholds").is_some_and(Value::is_object) {
+        return Err(unusable(format!("{}: it must be an object with the object `thresholds`", path.display())));
+    }
+    Ok(data)
+}
+
+fn revision_of(modules: &[Module], data: &str) -> String {
+    let mut files: Vec<(&str, &str)> =
+        modules.iter().map(|module| (module.path.as_str(), module.source.as_str())).collect();
+    files.push((DATA_FILE, data));
+    files.sort_unstable();
+    let mut hash = Sha256::new();
+    for part in files.into_iter().flat_map(|(path, content)| [path, content]) {
+        // The length in front of each part: two folders never hash alike by
+        // moving bytes from one file to the next.
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(6).fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+pub(super) fn unusable(reason: String) -> Fault {
+    Fault::Policies { reason }
+}

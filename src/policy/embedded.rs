@@ -1,0 +1,141 @@
+//! The embedded policy engine: the same files, evaluated in this process. For
+//! the local target, or where the manifest asks for it; never a stand-in for
+//! an OPA that is down.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::answer::{Answer, obey};
+use super::bundle::{PolicyBundle, unusable};
+use super::rego::{IN_PROCESS, Interpreter, VERSION, out_of_time};
+use super::settle::{Question, settle};
+use super::{Decision, EngineId, Fault, PolicyEngine};
+use crate::clock::SharedClock;
+
+/// Evaluates `policies/` in this process.
+pub struct EmbeddedEngine {
+    policies: PathBuf,
+    timeout: Duration,
+    clock: SharedClock,
+    compiled: Arc<Mutex<Option<Compiled>>>,
+}
+
+/// What is kept between questions, and of which content it was made.
+#[derive(Clone)]
+struct Compiled {
+    revision: String,
+    interpreter: Interpreter,
+}
+
+/// What one evaluation gave.
+struct Evaluated {
+    revision: String,
+    result: Value,
+    outcome: Result<Answer, Fault>,
+}
+
+impl EmbeddedEngine {
+    /// Reads the folder at each question, so that an edit counts at once.
+    /// `timeout` bounds a question, reading and evaluation together.
+    #[must_use]
+    pub fn new(policies: impl Into<PathBuf>, timeout: Duration, clock: SharedClock) -> Self {
+        Self { policies: policies.into(), timeout, clock, compiled: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl PolicyEngine for EmbeddedEngine {
+    async fn ask(&self, package: &str, input: &Value) -> Decision {
+        let started = self.clock.instant();
+        // An evaluation takes some 100 µs, but reading files may block and a
+        // gate of the user's own may loop until its time is up; on a thread of
+        // its own it holds up nobody, and a panic inside the interpreter ends
+        // as a fault.
+        let work = tokio::task::spawn_blocking({
+            let (policies, timeout) = (self.policies.clone(), self.timeout);
+            let compiled = Arc::clone(&self.compiled);
+            let (package, input) = (package.to_owned(), input.clone());
+            move || match PolicyBundle::load(&policies) {
+                Ok(bundle) => evaluate(&bundle, &compiled, &package, &input, timeout),
+                Err(fault) => Evaluated::without_result(String::new(), fault),
+            }
+        });
+        let evaluated = match tokio::time::timeout(self.timeout, work).await {
+            Ok(Ok(evaluated)) => evaluated,
+            Ok(Err(_)) => Evaluated::without_result(
+                String::new(),
+                unusable(format!("{}: the embedded engine broke down on them", self.policies.display())),
+            ),
+            Err(_) => Evaluated::without_result(String::new(), out_of_time(self.timeout)),
+        };
+        let question = Question {
+            package,
+            input,
+            engine: self.id(),
+            revision: evaluated.revision,
+            took: self.clock.instant().saturating_duration_since(started),
+        };
+        settle(question, evaluated.outcome, evaluated.result)
+    }
+
+    fn id(&self) -> EngineId {
+        EngineId {
+            name: "embedded".to_owned(),
+            version: Some(VERSION.to_owned()),
+            at: IN_PROCESS.to_owned(),
+        }
+    }
+}
+
+impl Evaluated {
+    fn without_result(revision: String, fault: Fault) -> Self {
+        Self { revision, result: Value::Null, outcome: Err(fault) }
+    }
+}
+
+fn evaluate(
+    bundle: &PolicyBundle,
+    compiled: &Mutex<Option<Compiled>>,
+    package: &str,
+    input: &Value,
+    limit: Duration,
+) -> Evaluated {
+    let revision = bundle.revision().to_owned();
+    let result = if bundle.packages().contains(package) {
+        interpreter_for(bundle, compiled, limit).and_then(|mut interpreter| {
+            interpreter.set_input(input)?;
+            interpreter.value_of(&format!("data.{package}.decision"), limit)
+        })
+    } else {
+        Ok(None)
+    };
+    match result {
+        Ok(result) => {
+            let outcome = obey(result.as_ref(), package, bundle.thresholds());
+            Evaluated { revision, result: result.unwrap_or(Value::Null), outcome }
+        }
+        Err(fault) => Evaluated::without_result(revision, fault),
+    }
+}
+
+/// The compiled policies of exactly this revision.
+fn interpreter_for(
+    bundle: &PolicyBundle,
+    compiled: &Mutex<Option<Compiled>>,
+    limit: Duration,
+) -> Result<Interpreter, Fault> {
+    // The value is replaced as a whole, so that a panic elsewhere cannot leave
+    // half of one.
+    let kept = compiled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(kept) = kept.filter(|kept| kept.revision == bundle.revision()) {
+        return Ok(kept.interpreter);
+    }
+    let interpreter = Interpreter::of_policies(bundle, limit)?;
+    let fresh = Compiled { revision: bundle.revision().to_owned(), interpreter: interpreter.clone() };
+    *compiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+    Ok(interpreter)
+}

@@ -1,0 +1,190 @@
+//! Open Policy Agent over HTTP. Two questions are sent at once: the decision,
+//! and which policies are loaded. OPA keeps an old policy when an edit is
+//! broken and old data when a file is deleted, and answers 200 all the while;
+//! so an answer counts only when what is loaded is what is on disk.
+//!
+//! Checked are the text of every policy file and every limit (echoed by each
+//! answer). Not checked is other data of the user's own in `data.json`: OPA
+//! would have to be opened for reading data, and limits decide.
+
+mod http;
+mod loaded;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::Url;
+use serde_json::{Value, json};
+
+use self::http::Connection;
+use self::loaded::{Loaded, difference};
+use super::answer::{Answer, excerpt, malformed, obey};
+use super::bundle::{PolicyBundle, unusable};
+use super::settle::{Question, settle};
+use super::{Decision, EngineId, Fault, PolicyEngine};
+use crate::clock::SharedClock;
+
+/// A decision is a few kilobytes.
+const MAX_DECISION_BYTES: usize = 1024 * 1024;
+
+/// Every policy with its syntax tree: about ten times the text.
+const MAX_POLICIES_BYTES: usize = 16 * 1024 * 1024;
+
+/// Asks an OPA at an address.
+pub struct OpaEngine {
+    connection: Connection,
+    address: SocketAddr,
+    policies: PathBuf,
+    timeout: Duration,
+    clock: SharedClock,
+    /// As the last answer told it.
+    version: Mutex<Option<String>>,
+}
+
+/// What OPA said to the question.
+#[derive(Debug, Default)]
+struct Reply {
+    result: Option<Value>,
+    version: Option<String>,
+}
+
+/// What came of a question.
+struct Asked {
+    revision: String,
+    result: Value,
+    outcome: Result<Answer, Fault>,
+}
+
+impl OpaEngine {
+    /// Asks the OPA at `address`; `policies` is the folder on disk that it
+    /// must have loaded; `timeout` bounds a question as a whole.
+    #[must_use]
+    pub fn new(
+        address: SocketAddr,
+        timeout: Duration,
+        policies: impl Into<PathBuf>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            connection: Connection::to(address),
+            address,
+            policies: policies.into(),
+            timeout,
+            clock,
+            version: Mutex::default(),
+        }
+    }
+
+    async fn asked(&self, package: &str, input: &Value) -> Asked {
+        let bundle = match load(&self.policies).await {
+            Ok(bundle) => bundle,
+            Err(fault) => return Asked::without_result(String::new(), fault),
+        };
+        let revision = bundle.revision().to_owned();
+        if !bundle.packages().contains(package) {
+            return Asked::without_result(revision, Fault::Undefined { package: package.to_owned() });
+        }
+        let (reply, loaded) = tokio::join!(self.decision(package, input), self.loaded());
+        if let Ok(Reply { version: Some(version), .. }) = &reply {
+            *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
+        }
+        let result = reply.as_ref().ok().and_then(|reply| reply.result.clone()).unwrap_or_default();
+        let outcome = judge(reply, loaded, package, &bundle);
+        Asked { revision, result, outcome }
+    }
+
+    async fn decision(&self, package: &str, input: &Value) -> Result<Reply, Fault> {
+        let mut url = self.connection.url();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(["v1", "data"]).extend(package.split('.')).push("decision");
+        }
+        url.set_query(Some("provenance"));
+        let body = self.connection.post(url, &json!({ "input": input }), MAX_DECISION_BYTES).await?;
+        read_reply(&body)
+    }
+
+    async fn loaded(&self) -> Result<Vec<Loaded>, Fault> {
+        let mut url: Url = self.connection.url();
+        url.set_path("/v1/policies");
+        let body = self.connection.get(url, MAX_POLICIES_BYTES).await?;
+        loaded::read(&body)
+    }
+}
+
+#[async_trait]
+impl PolicyEngine for OpaEngine {
+    async fn ask(&self, package: &str, input: &Value) -> Decision {
+        let started = self.clock.instant();
+        let asked = tokio::time::timeout(self.timeout, self.asked(package, input)).await.unwrap_or_else(|_| {
+            let fault = Fault::TimedOut {
+                at: self.address.to_string(),
+                millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+            };
+            Asked::without_result(String::new(), fault)
+        });
+        let question = Question {
+            package,
+            input,
+            engine: self.id(),
+            revision: asked.revision,
+            took: self.clock.instant().saturating_duration_since(started),
+        };
+        settle(question, asked.outcome, asked.result)
+    }
+
+    fn id(&self) -> EngineId {
+        EngineId {
+            name: "opa".to_owned(),
+            version: self.version.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            at: self.address.to_string(),
+        }
+    }
+}
+
+impl Asked {
+    fn without_result(revision: String, fault: Fault) -> Self {
+        Self { revision, result: Value::Null, outcome: Err(fault) }
+    }
+}
+
+async fn load(policies: &Path) -> Result<PolicyBundle, Fault> {
+    let folder = policies.to_owned();
+    tokio::task::spawn_blocking(move || PolicyBundle::load(&folder))
+        .await
+        .unwrap_or_else(|_| Err(unusable(format!("{}: reading them broke down", policies.display()))))
+}
+
+fn read_reply(body: &[u8]) -> Result<Reply, Fault> {
+    let answer: Value = serde_json::from_slice(body).map_err(|cause| {
+        let start = excerpt(&String::from_utf8_lossy(body), 60);
+        malformed(format!("not JSON ({cause}), it begins with `{start}`"))
+    })?;
+    let Value::Object(mut fields) = answer else {
+        return Err(malformed("not an object with `result`".to_owned()));
+    };
+    let version =
+        fields.get("provenance").and_then(|provenance| provenance["version"].as_str()).map(str::to_owned);
+    Ok(Reply { result: fields.remove("result"), version })
+}
+
+/// The one outcome of the two questions. What went wrong with the decision
+/// itself comes first, except that a missing decision is explained by a policy
+/// that is not loaded, where that is so.
+fn judge(
+    reply: Result<Reply, Fault>,
+    loaded: Result<Vec<Loaded>, Fault>,
+    package: &str,
+    bundle: &PolicyBundle,
+) -> Result<Answer, Fault> {
+    let reply = reply?;
+    let stale = loaded.map(|loaded| difference(&loaded, bundle));
+    if let Ok(Some(reason)) = stale {
+        return Err(Fault::Stale { reason });
+    }
+    let answer = obey(reply.result.as_ref(), package, bundle.thresholds())?;
+    stale?;
+    Ok(answer)
+}

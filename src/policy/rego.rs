@@ -1,0 +1,110 @@
+//! The embedded interpreter (regorus) around a bundle: the one place that
+//! knows its interface.
+//!
+//! It is close to OPA and not equal: it evaluates `not f(g(x))` and some verbs
+//! of `sprintf` differently and accepts recursion that OPA refuses. The
+//! policies here avoid these; `tests/policy_fixtures.rs` holds both engines to
+//! the same answers.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use regorus::utils::limits::ExecutionTimerConfig;
+use serde_json::Value;
+
+use super::Fault;
+use super::answer::malformed;
+use super::bundle::{Module, PolicyBundle, unusable};
+
+/// The version of the interpreter, for screen and record. A test compares it
+/// with `Cargo.lock`.
+pub(super) const VERSION: &str = "regorus 0.14.1";
+
+/// Work units between two looks at the clock: often enough for a limit of
+/// milliseconds, seldom enough to cost nothing.
+const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
+
+/// Policies ready to be evaluated.
+#[derive(Clone)]
+pub(super) struct Interpreter {
+    engine: regorus::Engine,
+}
+
+impl Interpreter {
+    /// The files that decide, with their data.
+    pub(super) fn of_policies(bundle: &PolicyBundle, limit: Duration) -> Result<Self, Fault> {
+        Self::of_modules(bundle.modules().iter(), bundle.data(), limit)
+    }
+
+    /// The files that decide and those that test them.
+    pub(super) fn with_tests(bundle: &PolicyBundle, limit: Duration) -> Result<Self, Fault> {
+        Self::of_modules(bundle.modules().iter().chain(bundle.tests()), bundle.data(), limit)
+    }
+
+    fn of_modules<'a>(
+        modules: impl Iterator<Item = &'a Module>,
+        data: &Value,
+        limit: Duration,
+    ) -> Result<Self, Fault> {
+        let mut engine = regorus::Engine::new();
+        for module in modules {
+            engine
+                .add_policy(module.shown.clone(), module.source.clone())
+                .map_err(|cause| unusable(one_line(&cause.to_string())))?;
+        }
+        engine.add_data_json(&data.to_string()).map_err(|cause| unusable(one_line(&cause.to_string())))?;
+        engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
+        // Any query checks and schedules all modules, once for every later use.
+        engine
+            .eval_query("1".to_owned(), false)
+            .map_err(|cause| unusable(one_line(&cause.to_string())))?;
+        Ok(Self { engine })
+    }
+
+    /// Sets the facts.
+    pub(super) fn set_input(&mut self, input: &Value) -> Result<(), Fault> {
+        self.engine
+            .set_input_json(&input.to_string())
+            .map_err(|cause| malformed(format!("the facts cannot be sent: {}", one_line(&cause.to_string()))))
+    }
+
+    /// The value of a rule, `None` when it is undefined.
+    pub(super) fn value_of(&mut self, rule: &str, limit: Duration) -> Result<Option<Value>, Fault> {
+        let value = match self.engine.eval_rule(rule.to_owned()) {
+            Ok(regorus::Value::Undefined) => return Ok(None),
+            Ok(value) => value,
+            Err(cause) => {
+                let cause = one_line(&cause.to_string());
+                return Err(if is_out_of_time(&cause) { out_of_time(limit) } else { unusable(cause) });
+            }
+        };
+        serde_json::to_value(&value)
+            .map(Some)
+            .map_err(|cause| malformed(format!("{rule} is not JSON: {cause}")))
+    }
+}
+
+/// Where the embedded engine is, for messages.
+pub(super) const IN_PROCESS: &str = "in process";
+
+pub(super) fn out_of_time(limit: Duration) -> Fault {
+    Fault::TimedOut {
+        at: format!("{VERSION} {IN_PROCESS}"),
+        millis: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+fn is_out_of_time(cause: &str) -> bool {
+    cause.contains("time limit")
+}
+
+/// The interpreter draws the offending line over several lines; the place and
+/// the cause are enough: `policies/infra.rego:12:3: …`.
+fn one_line(drawn: &str) -> String {
+    let place = drawn.lines().find_map(|line| line.trim().strip_prefix("--> "));
+    let cause = drawn.lines().find_map(|line| line.trim().strip_prefix("error: "));
+    match (place, cause) {
+        (Some(place), Some(cause)) => format!("{}: {}", place.trim(), cause.trim()),
+        _ => drawn.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}

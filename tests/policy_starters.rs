@@ -1,0 +1,122 @@
+//! The policies that ship: their own tests pass on the embedded engine and on
+//! a real OPA, which also checks, formats and measures them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod policy_support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use policy_support::{Policies, limits, real_opa};
+use serde_json::{Value, json};
+use swiftdeploy::policy::testing::{TestOutcome, run_tests};
+use swiftdeploy::policy::{Fault, PolicyBundle};
+
+/// The least share of lines, in percent, that the policies' tests must reach.
+const COVERAGE: &str = "95";
+
+fn opa(binary: &Path, policies: &Policies, arguments: &[&str]) -> Output {
+    Command::new(binary).args(arguments).arg(policies.path()).output().unwrap()
+}
+
+fn assert_success(output: &Output) {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", shown(&output.stdout), shown(&output.stderr));
+}
+
+#[test]
+fn tests_of_the_policies_pass_on_the_embedded_engine() {
+    let policies = Policies::starters();
+    let report = run_tests(policies.path()).unwrap();
+    let failed: Vec<_> = report.cases.iter().filter(|case| case.outcome != TestOutcome::Passed).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(report.is_success() && report.cases.len() > 30, "{} tests", report.cases.len());
+}
+
+#[test]
+fn tests_of_the_policies_pass_on_a_real_opa_and_cover_them() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    assert_success(&opa(&binary, &policies, &["test"]));
+    assert_success(&opa(&binary, &policies, &["test", "--coverage", "--threshold", COVERAGE]));
+}
+
+#[test]
+fn both_engines_find_the_same_tests() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let output = opa(&binary, &policies, &["test", "--format", "json"]);
+    let theirs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let mut theirs: Vec<_> = theirs.iter().filter_map(|test| test["name"].as_str()).collect();
+    let report = run_tests(policies.path()).unwrap();
+    let mut ours: Vec<_> = report.cases.iter().map(|case| case.name.as_str()).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn policies_satisfy_the_strict_check_and_the_formatter_of_a_real_opa() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    assert_success(&opa(&binary, &policies, &["check", "--strict"]));
+    assert_success(&opa(&binary, &policies, &["fmt", "--fail", "--list"]));
+}
+
+#[test]
+fn starters_hold_exactly_the_agreed_limits() {
+    let bundle = PolicyBundle::load(Policies::starters().path()).unwrap();
+    assert_eq!(bundle.data(), &json!({"thresholds": limits()}));
+    assert_eq!(bundle.packages().into_iter().collect::<Vec<_>>(), ["canary", "infra"]);
+    assert_eq!(bundle.tests().len(), 2);
+}
+
+#[test]
+fn report_tells_failed_undefined_broken_and_repeated_tests_apart() {
+    let policies = Policies::starters();
+    policies.write(
+        "own_test.rego",
+        "package own_test\n\n\
+         test_true if true\n\n\
+         test_undefined if 1 > 2\n\n\
+         test_false := false\n\n\
+         test_broken if concat(1, 2)\n\n\
+         test_true if 2 > 1\n\n\
+         helper if false\n",
+    );
+    let report = run_tests(policies.path()).unwrap();
+    let own: Vec<_> = report.cases.iter().filter(|case| case.package == "own_test").collect();
+    let outcome = |index: usize| match &own[index].outcome {
+        TestOutcome::Passed => "passed".to_owned(),
+        TestOutcome::Failed { reason } => reason.clone(),
+        TestOutcome::Broken { .. } => "broken".to_owned(),
+    };
+    assert_eq!(own.len(), 5);
+    assert_eq!(outcome(0), "passed");
+    assert_eq!(outcome(1), "undefined, not true");
+    assert_eq!(outcome(2), "false, not true");
+    assert_eq!(outcome(3), "broken");
+    assert_eq!(outcome(4), "also defined in line 3");
+    assert!(own[0].at.ends_with("own_test.rego:3"), "{}", own[0].at);
+    assert!(!report.is_success());
+}
+
+#[test]
+fn a_policy_that_does_not_parse_is_named_with_its_line() {
+    let policies = Policies::starters();
+    policies.append("infra.rego", "\nbroken if {\n");
+    let Err(Fault::Policies { reason }) = run_tests(policies.path()) else {
+        panic!("a broken policy was accepted")
+    };
+    assert!(reason.contains("infra.rego:"), "{reason}");
+    assert!(!reason.contains('\n'), "{reason}");
+}
+
+#[test]
+fn a_folder_without_tests_is_no_success() {
+    let policies = Policies::starters();
+    policies.remove("infra_test.rego");
+    policies.remove("canary_test.rego");
+    let report = run_tests(policies.path()).unwrap();
+    assert!(report.cases.is_empty() && !report.is_success());
+}

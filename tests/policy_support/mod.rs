@@ -1,0 +1,183 @@
+//! What the policy tests share: a folder of policies, a real OPA where there
+//! is one, and the facts that the fixtures start from.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(clippy::print_stderr, reason = "a skipped test must say so")]
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use swiftdeploy::clock::SystemClock;
+use swiftdeploy::policy::{EmbeddedEngine, OpaEngine, STARTERS};
+use tempfile::TempDir;
+
+/// Generous: the machine that runs the tests may be busy.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A folder of policies of its own: the starters, to be changed at will.
+pub struct Policies {
+    folder: TempDir,
+}
+
+impl Policies {
+    pub fn starters() -> Self {
+        let policies = Self { folder: tempfile::tempdir().unwrap() };
+        for (name, content) in STARTERS {
+            policies.write(name, content);
+        }
+        policies
+    }
+
+    pub fn with_data(data: &Value) -> Self {
+        let policies = Self::starters();
+        policies.write("data.json", &data.to_string());
+        policies
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub fn append(&self, name: &str, content: &str) {
+        let old = fs::read_to_string(self.path().join(name)).unwrap();
+        self.write(name, &format!("{old}{content}"));
+    }
+
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join(name)).unwrap();
+    }
+
+    pub fn embedded(&self) -> EmbeddedEngine {
+        EmbeddedEngine::new(self.path(), TIMEOUT, SystemClock::shared())
+    }
+
+    pub fn asked_at(&self, address: SocketAddr, timeout: Duration) -> OpaEngine {
+        OpaEngine::new(address, timeout, self.path(), SystemClock::shared())
+    }
+}
+
+/// The binary of a real OPA, named by `SWIFTDEPLOY_TEST_OPA`. Without one the
+/// test says that it did not run, and in CI it fails.
+pub fn real_opa() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("SWIFTDEPLOY_TEST_OPA") {
+        return Some(PathBuf::from(path));
+    }
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "in CI the real OPA must judge: set SWIFTDEPLOY_TEST_OPA to its binary"
+    );
+    eprintln!("not run on a real OPA: set SWIFTDEPLOY_TEST_OPA to its binary");
+    None
+}
+
+/// A running OPA, stopped at the end of the test.
+pub struct RunningOpa {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl RunningOpa {
+    /// Starts OPA on a folder and waits until it answers. A port that somebody
+    /// takes between looking and starting costs another try.
+    pub async fn start(binary: &Path, policies: &Path, flags: &[&str]) -> Self {
+        for _ in 0..10 {
+            let address = free_address();
+            let child = Command::new(binary)
+                .args(["run", "--server", "--disable-telemetry", "--skip-version-check"])
+                .args(["--log-level", "error", "--ignore", ".*", "--addr", &address.to_string()])
+                .args(flags)
+                .arg(policies)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("SWIFTDEPLOY_TEST_OPA names a program");
+            let mut running = Self { child, address };
+            if running.answers().await {
+                return running;
+            }
+        }
+        panic!("OPA did not come up on any of ten free ports");
+    }
+
+    async fn answers(&mut self) -> bool {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        for _ in 0..400 {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            let health = client.get(format!("http://{}/health", self.address)).send().await;
+            if health.is_ok_and(|answer| answer.status().is_success()) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
+}
+
+impl Drop for RunningOpa {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address on which nothing listens.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The limits of the starters.
+pub fn limits() -> Value {
+    json!({"disk_free_gb": 10, "cpu_load": 2.0, "error_rate": 0.01, "p99_latency_ms": 500})
+}
+
+/// A machine with room.
+pub fn roomy_host() -> Value {
+    json!({
+        "disk_free_gb": 80.1, "cpu_load": 0.4, "cpus": 2, "time": "2026-11-23T12:00:00Z",
+        "sources": {"disk_free_gb": "/var/lib/docker", "cpu_load": "load average of the last minute"},
+    })
+}
+
+/// A canary that serves well.
+pub fn good_canary() -> Value {
+    json!({
+        "requests": 300, "errors": 1, "error_rate": 1.0 / 300.0, "request_rate": 10.0,
+        "p99_latency_ms": 430.25, "p99_bucket": [250.0, 500.0],
+        "latency_buckets": [
+            {"le_ms": 100.0, "count": 250.0}, {"le_ms": 250.0, "count": 290.0},
+            {"le_ms": 500.0, "count": 299.0}, {"le_ms": null, "count": 300.0},
+        ],
+        "window_seconds": 30.012, "resets": 0, "samples_needed": 50,
+        "healthy": true, "restarts": 0, "oom_kills": 0,
+        "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
+        "metrics_error": null, "source": "app-green", "time": "2026-11-23T12:00:00Z",
+    })
+}
+
+/// Facts with some of them replaced.
+pub fn with(mut facts: Value, changes: Value) -> Value {
+    let (Value::Object(fields), Value::Object(changes)) = (&mut facts, changes) else {
+        panic!("facts are objects");
+    };
+    fields.extend(changes);
+    facts
+}
+
+/// Facts with one of them missing.
+pub fn without(mut facts: Value, name: &str) -> Value {
+    facts.as_object_mut().unwrap().remove(name).expect("the fact is there to be removed");
+    facts
+}
