@@ -1,5 +1,6 @@
 //! What a scrape and a window are.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -83,6 +84,25 @@ pub enum ScrapeFault {
     },
 }
 
+/// Which of the two scrapes of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The one at its start.
+    Earlier,
+    /// The one at its end.
+    Later,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Earlier => "earlier",
+            Self::Later => "later",
+        })
+    }
+}
+
 /// Why two scrapes make no window. The scrapes themselves are fine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "fault", rename_all = "snake_case")]
@@ -102,12 +122,26 @@ pub enum WindowFault {
         family: String,
     },
     /// A value that no counter can have.
-    #[error("metrics malformed: {series} is {value}")]
+    #[error("metrics malformed in line {line} of the {scrape} scrape: {series} is {value}")]
     BadValue {
+        /// Which of the two scrapes.
+        scrape: Side,
+        /// Its line, counted from 1.
+        line: usize,
         /// The series.
         series: String,
         /// Its value.
         value: String,
+    },
+    /// Requests of which nobody can say whether they failed.
+    #[error("metrics unusable in line {line}: {series} has no HTTP status in the label {label}")]
+    NoStatus {
+        /// Its line in the later scrape, counted from 1.
+        line: usize,
+        /// The series.
+        series: String,
+        /// The label that should hold the status.
+        label: String,
     },
 }
 
@@ -147,8 +181,13 @@ pub struct Measured {
     pub p99: Option<P99>,
     /// The histogram of the window, cumulative, sorted; empty without one.
     pub buckets: Vec<Bucket>,
-    /// Processes that restarted in the window.
+    /// Processes that restarted in the window: the same one with counters
+    /// from zero, or one that was replaced by another.
     pub resets: u64,
+    /// Processes that are gone at the end of the window and that nothing
+    /// replaced: what they did after the first scrape is not in the figures.
+    #[serde(default)]
+    pub vanished: u64,
     /// The window's real length.
     #[serde(rename = "window_seconds", with = "seconds")]
     pub window: Duration,

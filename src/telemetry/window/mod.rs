@@ -1,0 +1,168 @@
+//! What happened between two scrapes of the same processes.
+//!
+//! Deltas per series of one process, then sums (the rules are spec section 6).
+//! Invariant: whatever is not known makes a fault, `None`, or a number in
+//! `resets` or `vanished`; it never makes the figures look better in silence.
+
+mod restart;
+mod scrape;
+mod series;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use tally::EXCLUDED_PATHS;
+
+use super::fault::MeasureFault;
+use super::model::{Measured, Names, Side, Snapshot, WindowFault};
+use super::quantile;
+use scrape::Scrape;
+use series::Counters;
+use tally::Tally;
+
+/// How a window's length is known.
+#[derive(Clone, Copy)]
+pub(super) enum Length {
+    /// By the clock: the snapshots tell when they were taken, and the window
+    /// must have most of this length.
+    Nominal(Duration),
+    /// By somebody's word, for saved scrapes. Good for a rate, not for a check
+    /// of uptimes.
+    Claimed(Duration),
+}
+
+/// What happened between two rounds of scrapes, one snapshot for each process.
+///
+/// - Snapshots are matched by `instance`; all processes are summed.
+/// - A process that restarted (a counter fell, its uptime or start time says
+///   so) counts from zero and adds one to `resets`.
+/// - An instance that is only in `later` counts from zero. It adds one to
+///   `resets` when it took the place of one that is gone, and none when it
+///   came in addition. One that came in addition and says that it is older
+///   than the window was missed by the first round: that is
+///   [`WindowFault::TooShort`] with length 0, since its life is no window.
+/// - An instance that is only in `earlier`, with nothing in its place, adds
+///   one to `vanished`. What it did after its scrape nobody knows, so the
+///   figures are those of the others: a caller that asks for a verdict must
+///   look at `vanished`.
+/// - The window's length is the shortest distance between the two snapshots
+///   of one instance, or, where every instance was replaced, between the two
+///   rounds. Below 80 % of `nominal` it is [`WindowFault::TooShort`].
+/// - The counter of requests must be in every later snapshot, else
+///   [`WindowFault::Absent`]; a family that is declared but has no series yet
+///   is there, with nothing counted.
+pub fn measure(
+    earlier: &[Snapshot],
+    later: &[Snapshot],
+    names: &Names,
+    nominal: Duration,
+) -> Result<Measured, MeasureFault> {
+    measure_with(earlier, later, names, Length::Nominal(nominal))
+}
+
+pub(super) fn measure_with(
+    earlier: &[Snapshot],
+    later: &[Snapshot],
+    names: &Names,
+    length: Length,
+) -> Result<Measured, MeasureFault> {
+    let before = Scrape::read_all(earlier, Side::Earlier, names)?;
+    let after = Scrape::read_all(later, Side::Later, names)?;
+    if after.is_empty() || !after.iter().all(|scrape| scrape.exposition.mentions(&names.requests)) {
+        return Err(WindowFault::Absent { family: names.requests.clone() }.into());
+    }
+    let window = match length {
+        Length::Nominal(nominal) => checked(distance(&before, &after), nominal)?,
+        Length::Claimed(window) => checked(window, window)?,
+    };
+    let turnover = turnover(&before, &after, length)?;
+
+    let mut tally = Tally::default();
+    let mut resets = turnover.replaced;
+    for scrape in &after {
+        let counters = Counters::of(&scrape.exposition, names);
+        let first = before.iter().find(|first| first.instance == scrape.instance);
+        let same_life = first.filter(|first| {
+            let elapsed = match length {
+                Length::Nominal(_) => Some(scrape.seconds_since(first)),
+                Length::Claimed(_) => None,
+            };
+            !restart::has_restarted(first, scrape, &counters, elapsed, names)
+        });
+        resets += u64::from(first.is_some() && same_life.is_none());
+        tally.add(same_life, scrape, &counters, names)?;
+    }
+
+    let (requests, errors) = (tally.requests, tally.errors);
+    let buckets = tally.into_buckets();
+    Ok(Measured {
+        requests: whole(requests),
+        errors: whole(errors),
+        error_rate: (requests > 0.0).then(|| errors / requests),
+        request_rate: requests / window.as_secs_f64(),
+        p99: quantile::p99(&buckets),
+        buckets,
+        resets,
+        vanished: turnover.vanished,
+        window,
+    })
+}
+
+/// The window's real length.
+fn distance(before: &[Scrape<'_>], after: &[Scrape<'_>]) -> Duration {
+    let pairs = || before.iter().flat_map(|first| after.iter().map(move |last| (first, last)));
+    let matching = pairs().filter(|(first, last)| first.instance == last.instance);
+    let between = |(first, last): (&Scrape<'_>, &Scrape<'_>)| last.taken_at - first.taken_at;
+    let shortest = matching.map(between).min().or_else(|| pairs().map(between).min());
+    shortest.and_then(|length| length.to_std().ok()).unwrap_or_default()
+}
+
+fn checked(actual: Duration, nominal: Duration) -> Result<Duration, WindowFault> {
+    if actual.is_zero() || actual.saturating_mul(5) < nominal.saturating_mul(4) {
+        return Err(too_short(actual, nominal));
+    }
+    Ok(actual)
+}
+
+fn too_short(actual: Duration, nominal: Duration) -> WindowFault {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    WindowFault::TooShort { actual_ms: millis(actual), nominal_ms: millis(nominal) }
+}
+
+/// Which processes came and went.
+struct Turnover {
+    /// Gone, with a new one in its place.
+    replaced: u64,
+    /// Gone, with nothing in its place.
+    vanished: u64,
+}
+
+fn turnover(before: &[Scrape<'_>], after: &[Scrape<'_>], length: Length) -> Result<Turnover, WindowFault> {
+    let is_in = |scrapes: &[Scrape<'_>], wanted: &Scrape<'_>| {
+        scrapes.iter().any(|scrape| scrape.instance == wanted.instance)
+    };
+    let gone = before.iter().filter(|scrape| !is_in(after, scrape)).count();
+    let new: Vec<&Scrape<'_>> = after.iter().filter(|scrape| !is_in(before, scrape)).collect();
+    let replaced = gone.min(new.len());
+
+    let latest = before.iter().max_by_key(|scrape| scrape.taken_at);
+    if let (Length::Nominal(nominal), Some(latest)) = (length, latest) {
+        let was_missed = |scrape: &&&Scrape<'_>| restart::is_older_than(scrape, scrape.seconds_since(latest));
+        if new.iter().filter(was_missed).count() > replaced {
+            return Err(too_short(Duration::ZERO, nominal));
+        }
+    }
+    let count = |processes: usize| u64::try_from(processes).unwrap_or(u64::MAX);
+    Ok(Turnover { replaced: count(replaced), vanished: count(gone - replaced) })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of finite counts that are not negative; beyond u64 the cast saturates"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}

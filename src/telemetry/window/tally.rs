@@ -1,0 +1,139 @@
+//! Sums over the processes of a window.
+
+use crate::telemetry::exposition::Sample;
+use crate::telemetry::model::{Bucket, Names, WindowFault};
+use crate::telemetry::quantile;
+
+use super::scrape::Scrape;
+use super::series::{Counters, bucket_name, upper_bound};
+
+/// Paths of the operator and of health checks, which are no traffic. Compared
+/// exactly.
+pub const EXCLUDED_PATHS: [&str; 3] = ["/metrics", "/healthz", "/chaos"];
+
+/// What the processes did in the window, so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) requests: f64,
+    pub(super) errors: f64,
+    buckets: Vec<Bucket>,
+    lacks_durations: bool,
+}
+
+impl Tally {
+    /// Adds one process: what it did since `earlier`, or in its whole life
+    /// when that is `None`. `counters` are those of `later`.
+    pub(super) fn add(
+        &mut self,
+        earlier: Option<&Scrape<'_>>,
+        later: &Scrape<'_>,
+        counters: &Counters<'_>,
+        names: &Names,
+    ) -> Result<(), WindowFault> {
+        let changes = |name| changes(earlier, later, counters, name, names);
+        let mut requests = 0.0;
+        for (sample, change) in changes(&names.requests) {
+            let is_error = is_server_error(sample.label(&names.status_label)).ok_or_else(|| {
+                let (line, series, label) = (sample.line, sample.series(), names.status_label.clone());
+                WindowFault::NoStatus { line, series, label }
+            })?;
+            requests += change;
+            if is_error {
+                self.errors += change;
+            }
+        }
+        let mut has_buckets = false;
+        for (sample, change) in changes(&bucket_name(&names.duration)) {
+            if let Some(bound) = upper_bound(sample) {
+                has_buckets = true;
+                self.buckets.push(Bucket { le_ms: bound.is_finite().then(|| to_ms(bound)), count: change });
+            }
+        }
+        self.requests += requests;
+        self.lacks_durations |= requests > 0.0 && !has_buckets;
+        Ok(())
+    }
+
+    /// The histogram of the window; empty when there is none. It is also empty
+    /// when a process served requests without telling their durations: the
+    /// others' durations alone could look better than the whole is.
+    pub(super) fn into_buckets(self) -> Vec<Bucket> {
+        if self.lacks_durations { Vec::new() } else { quantile::cumulative(self.buckets) }
+    }
+}
+
+/// What each series of a name adds to a sum: its later value, minus its
+/// earlier one where it has one. A series that is gone adds nothing.
+fn changes<'e>(
+    earlier: Option<&'e Scrape<'_>>,
+    later: &'e Scrape<'_>,
+    counters: &'e Counters<'_>,
+    name: &'e str,
+    names: &'e Names,
+) -> impl Iterator<Item = (&'e Sample<'e>, f64)> {
+    let gained = later.exposition.named(name).map(|sample| (sample, sample.value));
+    let lost = earlier
+        .into_iter()
+        .flat_map(move |earlier| earlier.exposition.named(name))
+        .filter(|sample| counters.has(sample))
+        .map(|sample| (sample, -sample.value));
+    gained.chain(lost).filter(|(sample, _)| {
+        !sample.label(&names.path_label).is_some_and(|path| EXCLUDED_PATHS.contains(&path))
+    })
+}
+
+/// Whether a status is 500 to 599. A class such as `5xx`, which some clients
+/// write instead of codes, is exactly that range. `None` when it is neither:
+/// such requests must not pass for good ones.
+fn is_server_error(status: Option<&str>) -> Option<bool> {
+    let status = status?;
+    if let Ok(code) = status.parse::<u32>() {
+        return Some((500..=599).contains(&code));
+    }
+    let class = status.strip_suffix("xx").or_else(|| status.strip_suffix("XX"))?;
+    class.parse::<u32>().ok().filter(|digit| (1..=5).contains(digit)).map(|digit| digit == 5)
+}
+
+/// Seconds as milliseconds, exact for the decimal that was written: 0.57 s is
+/// 570 ms, not 569.99….
+fn to_ms(seconds: f64) -> f64 {
+    format!("{seconds}e3").parse().unwrap_or(seconds * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("499", Some(false))]
+    #[case("500", Some(true))]
+    #[case("503", Some(true))]
+    #[case("599", Some(true))]
+    #[case("600", Some(false))]
+    #[case("50", Some(false))]
+    #[case("5000", Some(false))]
+    #[case("5xx", Some(true))]
+    #[case("5XX", Some(true))]
+    #[case("2xx", Some(false))]
+    #[case("9xx", None)]
+    #[case("xx", None)]
+    #[case("500.5", None)]
+    #[case("-500", None)]
+    #[case("OK", None)]
+    fn errors_are_500_to_599(#[case] status: &str, #[case] expected: Option<bool>) {
+        assert_eq!(is_server_error(Some(status)), expected);
+    }
+
+    #[rstest]
+    #[case(0.57, 570.0)]
+    #[case(0.29, 290.0)]
+    #[case(2.5, 2500.0)]
+    #[case(1e-7, 1e-4)]
+    #[case(-0.5, -500.0)]
+    #[case(1e300, 1e303)]
+    fn bounds_stay_exact_in_milliseconds(#[case] seconds: f64, #[case] expected: f64) {
+        assert_eq!(to_ms(seconds).to_bits(), expected.to_bits());
+    }
+}
