@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use super::{Mode, Slot};
 
+mod identity;
+
+pub use identity::compose_label;
+
 /// Labels by which SwiftDeploy recognises what is its own.
 pub mod label {
     /// The project that owns the object.
@@ -25,6 +29,16 @@ pub mod label {
     /// SHA-256 over the spec the container was made from: a different value
     /// means that the container is not what the manifest declares now.
     pub const SPEC: &str = "io.swiftdeploy.spec";
+}
+
+/// The environment variables by which the service learns what it is.
+pub mod env {
+    /// `stable` or `canary`.
+    pub const MODE: &str = "MODE";
+    /// The version that it must report.
+    pub const VERSION: &str = "APP_VERSION";
+    /// Where it must listen.
+    pub const PORT: &str = "APP_PORT";
 }
 
 /// Everything of one project.
