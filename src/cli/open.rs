@@ -11,6 +11,7 @@ use crate::engine::{Engine, Options, RealParts};
 use crate::history::Actor;
 use crate::manifest::Document;
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
+use crate::runtime::{EngineInfo, Runtime, RuntimeError};
 
 /// Where the target is named.
 pub(super) enum Choice {
@@ -30,16 +31,26 @@ pub(super) async fn choose(common: &Common) -> Choice {
     if let Some(target) = named {
         return Choice::Made(target);
     }
-    let options =
-        DockerOptions { project: "swiftdeploy".into(), host: docker_host(), clock: SystemClock::shared() };
-    match DockerRuntime::connect(options).await {
+    match docker().await {
         Ok(_) => Choice::Made(Target::Docker),
         Err(error) => Choice::Open(error.to_string()),
     }
 }
 
+/// Reaches the Docker daemon, for no project in particular, and tells what it
+/// is.
+pub(super) async fn docker() -> Result<EngineInfo, RuntimeError> {
+    let options = DockerOptions {
+        project: "swiftdeploy".into(),
+        host: docker_host(),
+        service_port: 1,
+        clock: SystemClock::shared(),
+    };
+    DockerRuntime::connect(options).await?.info().await
+}
+
 /// `DOCKER_HOST`, where set to something.
-pub(super) fn docker_host() -> Option<String> {
+fn docker_host() -> Option<String> {
     std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty())
 }
 

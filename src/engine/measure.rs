@@ -69,7 +69,8 @@ impl Measurements {
         let _ = self.archive.prune(limit);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let known = recent.entry(snapshot.instance.clone()).or_insert_with(|| {
-            self.archive.load(&snapshot.instance, limit).into_iter().filter(|old| old != snapshot).collect()
+            let seen_by_others = self.archive.load(|instance| instance == snapshot.instance, limit);
+            seen_by_others.unwrap_or_default().into_iter().filter(|old| old != snapshot).collect()
         });
         known.push_back(snapshot.clone());
         while known.len() > SNAPSHOTS_KEPT {
@@ -92,12 +93,6 @@ impl Measurements {
             }
             None => Err(too_short(now.taken_at.signed_duration_since(earliest), nominal)),
         }
-    }
-
-    /// The last scrape of an instance.
-    pub(super) fn latest(&self, instance: &str) -> Option<Snapshot> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.get(instance).and_then(|kept| kept.back().cloned())
     }
 
     /// Forgets every scrape, after a teardown.

@@ -34,6 +34,7 @@ pub struct SessionKey {
     project: String,
     command: Option<Vec<String>>,
     health_path: String,
+    service_port: u16,
     engine: EngineKind,
     policy_port: u16,
     policy_timeout: Duration,
@@ -48,6 +49,7 @@ impl SessionKey {
             project: manifest.project.clone(),
             command: manifest.services.command.clone(),
             health_path: manifest.services.health.path.clone(),
+            service_port: manifest.services.port,
             engine: engine_kind(manifest, target),
             policy_port: manifest.policy.port,
             policy_timeout: manifest.policy.timeout,
@@ -92,6 +94,7 @@ impl Assemble for RealParts {
                 DockerRuntime::connect(DockerOptions {
                     project: manifest.project.clone(),
                     host: self.docker_host.clone(),
+                    service_port: manifest.services.port,
                     clock: Arc::clone(&self.clock),
                 })
                 .await?,

@@ -9,14 +9,11 @@ use super::super::args::Common;
 use super::super::failure::Failure;
 use super::super::open::{self, Choice};
 use super::super::print::{Paint, clean, line};
-use crate::clock::SystemClock;
 use crate::domain::Target;
 use crate::engine::{Connection, GateView, GeneratedState, Project, StateEvent, engine_kind};
 use crate::history;
 use crate::manifest::{Document, EngineKind};
 use crate::policy::PolicyBundle;
-use crate::runtime::Runtime;
-use crate::runtime::docker::{DockerOptions, DockerRuntime};
 
 /// A line of the report.
 struct Finding {
@@ -62,12 +59,7 @@ pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> 
 
 /// Docker; its absence is fine where it is not the target.
 async fn docker(target: Option<Target>) -> Finding {
-    let options = DockerOptions { project: "swiftdeploy".into(), host: open::docker_host(), clock: SystemClock::shared() };
-    let info = match DockerRuntime::connect(options).await {
-        Ok(runtime) => runtime.info().await,
-        Err(error) => Err(error),
-    };
-    let (is_there, detail) = match info {
+    let (is_there, detail) = match open::docker().await {
         Ok(info) => (true, format!("{} on {}", info.version, info.host)),
         Err(error) => (false, format!("{error}; {}", error.next_step())),
     };

@@ -8,7 +8,7 @@ mod status;
 use std::io::{self, IsTerminal, Write};
 
 pub(super) use json::{Json, error_line};
-pub(super) use people::People;
+pub(super) use people::{People, verdict};
 pub(super) use status::{StatusView, explained, status_json, status_lines};
 
 use crate::engine::Event;

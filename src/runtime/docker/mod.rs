@@ -151,13 +151,16 @@ impl Runtime for DockerRuntime {
         proxy::check(self, stack, files, routes).await
     }
 
-    async fn ensure_platform(
-        &self,
-        stack: &Stack,
-        files: &StackFiles,
-        routes: &Routes,
-    ) -> Result<(), RuntimeError> {
-        platform::ensure(self, stack, files, routes).await
+    async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {
+        platform::ensure(self, stack).await
+    }
+
+    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+        policy::ensure(self, stack, files).await
+    }
+
+    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
+        proxy::ensure(self, stack, files, routes).await
     }
 
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {

@@ -1,25 +1,18 @@
-//! What a stack stands on: networks, volumes, and the order in which the rest
-//! is brought up.
+//! What a stack stands on: networks and volumes.
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
 
 use super::client::{Client, or_absent};
-use super::{DockerRuntime, containers, policy, proxy};
-use crate::domain::Routes;
+use super::{DockerRuntime, containers};
 use crate::domain::stack::{MountSource, NetworkSpec, Stack, compose_label, label};
-use crate::runtime::{RuntimeError, StackFiles};
+use crate::runtime::RuntimeError;
 
 /// A throw-away container so old belongs to a process that has ended.
 const LEFT_OVER_SECONDS: i64 = 600;
 
-/// Brings everything but the releases to what the stack says.
-pub async fn ensure(
-    runtime: &DockerRuntime,
-    stack: &Stack,
-    files: &StackFiles,
-    routes: &Routes,
-) -> Result<(), RuntimeError> {
+/// Creates the networks and volumes that do not exist yet.
+pub async fn ensure(runtime: &DockerRuntime, stack: &Stack) -> Result<(), RuntimeError> {
     let client = &runtime.client;
     sweep(runtime).await?;
     for network in &stack.networks {
@@ -28,8 +21,7 @@ pub async fn ensure(
     for volume in volumes(stack) {
         ensure_volume(client, stack, volume).await?;
     }
-    Box::pin(policy::ensure(runtime, stack, files)).await?;
-    Box::pin(proxy::ensure(runtime, stack, files, routes)).await
+    Ok(())
 }
 
 /// Removes throw-away containers that a process left when it was ended.

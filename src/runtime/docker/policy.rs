@@ -1,8 +1,9 @@
 //! Open Policy Agent's container and its copy of the policies.
 //!
-//! Whenever the copy changes, OPA is started anew: its own watch keeps what
-//! was deleted, and keeps the last good policy after an edit that does not
-//! parse, so that nobody could tell which policy answers.
+//! A changed file is loaded by OPA's own watch, which after an edit that does
+//! not parse keeps the last good policy: the gates find that out by comparing
+//! and deny as stale, while OPA stays up. A removed file its watch would keep,
+//! so then OPA is started anew.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,13 +30,18 @@ struct Sync {
     difference: Difference,
 }
 
-/// Brings up OPA with the policies of now, unless it runs with them already.
+/// Brings up OPA with the policies of now, unless it runs with them already,
+/// or somebody stopped it: then it stays stopped and the gates say so.
 pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
     let Some(spec) = policy_spec(stack) else { return Ok(()) };
     let client = &runtime.client;
     let found = containers::in_role(client, Role::Policy).await?;
     let is_right =
         found.as_ref().is_some_and(|found| found.is_running && found.spec() == Some(spec.hash().as_str()));
+    let was_stopped = found.as_ref().is_some_and(|found| !found.is_running);
+    if was_stopped {
+        return Ok(());
+    }
     if is_right {
         bring_files(runtime, stack, spec, found.as_ref(), files).await?;
         return await_answer(runtime, spec).await;
@@ -73,8 +79,8 @@ fn policy_spec(stack: &Stack) -> Option<&ContainerSpec> {
     stack.containers.iter().find(|spec| spec.role == Role::Policy)
 }
 
-/// Makes the copies what they should be and starts a running OPA anew if that
-/// changed them; tells whether it did.
+/// Makes the copies what they should be and starts a running OPA anew if files
+/// went; tells whether anything changed.
 async fn bring_files(
     runtime: &DockerRuntime,
     stack: &Stack,
@@ -133,11 +139,7 @@ async fn bring_files(
         Some(_) if must_recreate => {
             runtime.bring_up(spec).await?;
         }
-        Some(found) => {
-            let call = client.docker.restart_container(&found.id, None);
-            client.change(format!("restarting {}", found.name), call).await?;
-        }
-        None => {}
+        Some(_) | None => {}
     }
     Ok(true)
 }
