@@ -36,7 +36,7 @@ const CHAOS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Looks until it is stopped.
 pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: CancellationToken) {
-    let mut watch = Looker::new(core, interval);
+    let mut watch = Looker::new(Arc::clone(&core), interval);
     loop {
         let pause = tokio::select! {
             pause = watch.look() => pause,
@@ -44,7 +44,7 @@ pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: Cance
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = watch.core.nudge.notified() => {}
+            () = core.nudge.notified() => {}
             () = watch.next_event() => {}
             () = stop.cancelled() => return,
         }

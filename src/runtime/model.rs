@@ -186,10 +186,13 @@ pub struct StackFiles {
 /// the runtime does not know the manifest.
 #[derive(Clone)]
 pub struct ProxyConfigSource {
-    make: std::sync::Arc<dyn Fn(&Routes, ProxyAbilities) -> Result<String, String> + Send + Sync>,
+    make: std::sync::Arc<MakeText>,
     /// What the built-in proxy obeys.
     pub rules: ProxyRules,
 }
+
+/// Renders the text of a configuration, or says why it cannot.
+type MakeText = dyn Fn(&Routes, ProxyAbilities) -> Result<String, String> + Send + Sync;
 
 impl ProxyConfigSource {
     /// Wraps the function that renders the text.

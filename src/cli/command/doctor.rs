@@ -131,7 +131,9 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
                 let runs_opa = engine_kind(document.manifest(), target) == EngineKind::Opa;
                 findings.extend(policy_engine(&gates, runs_opa));
             }
-            StateEvent::Manifest(_) | StateEvent::Live(_) | StateEvent::Sample(_) | StateEvent::Chaos(_) => {}
+            StateEvent::Connection(Connection::Connecting)
+            | StateEvent::Manifest(_)
+            | StateEvent::Live(_) | StateEvent::Sample(_) | StateEvent::Chaos(_) => {}
         }
     }
     engine.close().await;
