@@ -11,10 +11,6 @@ use crate::domain::stack::{
 use crate::domain::{Mode, Slot};
 use crate::manifest::{EngineKind, Manifest};
 
-/// Key of the network that app and proxy share.
-const APP_NETWORK: &str = "app";
-/// Key of the policy engine's own network.
-const POLICY_NETWORK: &str = "policy";
 /// Volume of the proxy's logs.
 const LOGS: &str = "logs";
 
@@ -40,23 +36,32 @@ const POLICY_PORT: u16 = 8181;
 pub fn stack(manifest: &Manifest) -> Stack {
     let (image, version) = declared_release(manifest);
     let app = app_container(manifest, Slot::Blue, manifest.services.mode, image, version);
-    let mut networks = vec![NetworkSpec {
-        key: APP_NETWORK.to_owned(),
-        name: manifest.network.name.clone(),
-        driver: manifest.network.driver_type.clone(),
-    }];
+    let mut networks = vec![network(app_network(manifest), manifest.network.driver_type.clone())];
     let mut containers = vec![app, proxy_container(manifest)];
     if matches!(manifest.policy.engine, None | Some(EngineKind::Opa)) {
-        networks.push(NetworkSpec {
-            key: POLICY_NETWORK.to_owned(),
-            name: format!("{}-policy", manifest.network.name),
-            // Whatever the app's network is: OPA is published on the host's
-            // loopback address, which takes a bridge.
-            driver: "bridge".to_owned(),
-        });
+        // Whatever the app's network is: OPA is published on the host's
+        // loopback address, which takes a bridge.
+        networks.push(network(policy_network(manifest), "bridge".to_owned()));
         containers.push(policy_container(manifest));
     }
     Stack { project: manifest.project.clone(), networks, volumes: vec![LOGS.to_owned()], containers }
+}
+
+/// A network whose key is its name: Compose 1 labels a network with its name
+/// and Compose 2 looks for the key there, so only then does one accept what
+/// the other made.
+fn network(name: String, driver: String) -> NetworkSpec {
+    NetworkSpec { key: name.clone(), name, driver }
+}
+
+/// The network that app and proxy share.
+fn app_network(manifest: &Manifest) -> String {
+    manifest.network.name.clone()
+}
+
+/// The policy engine's own network.
+fn policy_network(manifest: &Manifest) -> String {
+    format!("{}-policy", manifest.network.name)
 }
 
 /// What the declared mode runs: in canary mode the release under test, where
@@ -108,7 +113,7 @@ pub fn app_container(
         env,
         health,
         user: APP_USER.to_owned(),
-        networks: vec![APP_NETWORK.to_owned()],
+        networks: vec![app_network(manifest)],
         restart: services.restart_policy.clone(),
         stop_grace: services.stop_grace,
         memory: services.resources.memory,
@@ -136,7 +141,7 @@ fn proxy_container(manifest: &Manifest) -> ContainerSpec {
                 read_only: false,
             },
         ],
-        networks: vec![APP_NETWORK.to_owned()],
+        networks: vec![app_network(manifest)],
         ports: vec![PublishedPort {
             bind: manifest.nginx.bind,
             host: manifest.nginx.port,
@@ -174,7 +179,7 @@ fn policy_container(manifest: &Manifest) -> ContainerSpec {
         command: command.map(str::to_owned).into(),
         user: POLICY_USER.to_owned(),
         mounts: vec![read_only(FileSet::Policies, "/policies"), read_only(FileSet::PolicyConfig, "/authz")],
-        networks: vec![POLICY_NETWORK.to_owned()],
+        networks: vec![policy_network(manifest)],
         ports: vec![PublishedPort {
             bind: Ipv4Addr::LOCALHOST.into(),
             host: manifest.policy.port,

@@ -29,7 +29,7 @@ pub fn seed() -> Manifest {
                 interval: Duration::from_secs(2),
                 timeout: Duration::from_secs(2),
                 retries: 3,
-                wait: Duration::from_secs(60),
+                wait: Duration::from_mins(1),
                 command: None,
             },
             resources: Resources::default(),
@@ -52,7 +52,7 @@ pub fn seed() -> Manifest {
             steps: vec![100],
             window: Duration::from_secs(30),
             min_requests: 50,
-            max_wait: Duration::from_secs(300),
+            max_wait: Duration::from_mins(5),
             split: Split::Request,
         },
         policy: PolicySection {

@@ -26,11 +26,17 @@ pub mod compose_label {
     /// What Compose compares with its file. Compose 2 skips containers
     /// without it.
     pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+    /// The version of Compose that made it. Compose 1 compares it on `up` and
+    /// crashes where it is absent.
+    pub const VERSION: &str = "com.docker.compose.version";
     /// The key under `networks`, on networks.
     pub const NETWORK: &str = "com.docker.compose.network";
     /// The key under `volumes`, on volumes.
     pub const VOLUME: &str = "com.docker.compose.volume";
 }
+
+/// The Compose whose labels these are.
+const COMPOSE_VERSION: &str = "1.29.2";
 
 impl Stack {
     /// The name by which the engine knows a volume of this stack.
@@ -163,6 +169,7 @@ impl ContainerSpec {
                 (compose_label::SERVICE, self.service.as_str()),
                 (compose_label::CONTAINER_NUMBER, "1"),
                 (compose_label::ONEOFF, "False"),
+                (compose_label::VERSION, COMPOSE_VERSION),
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned())),
         );

@@ -8,6 +8,12 @@ use super::{Duration, Manifest, OperatorAccess, ProxyAbilities, RenderError, Rou
 use crate::domain::{Share, Slot};
 use crate::manifest::Split as SplitBy;
 
+/// Longest wait for a connection while another slot can take over. A slot on
+/// the same host accepts within a millisecond or not at all. Short, because a
+/// request that waits while nginx learns that the slot's name is gone cannot
+/// be handed over any more (measured with 1.28.3).
+const TAKEOVER_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Every value of the template.
 #[derive(Serialize)]
 pub(super) struct View {
@@ -15,6 +21,7 @@ pub(super) struct View {
     generation: String,
     marker_path: &'static str,
     shutdown_timeout: String,
+    connect_timeout: String,
     proxy_timeout: String,
     keepalive_min_timeout: bool,
     resolve: bool,
@@ -91,6 +98,7 @@ impl View {
             generation,
             marker_path: Routes::MARKER_PATH,
             shutdown_timeout: nginx_time(super::shutdown_timeout(manifest)),
+            connect_timeout: nginx_time(connect_timeout(manifest, &shares)),
             proxy_timeout: nginx_time(manifest.nginx.proxy_timeout),
             keepalive_min_timeout: abilities.keepalive_min_timeout,
             resolve: abilities.resolve,
@@ -205,6 +213,14 @@ fn error_body(manifest: &Manifest, code: u16, text: &str) -> String {
     )
 }
 
+/// How long to wait for a connection. Where another slot can take over, a slot
+/// that is gone (its address answers nothing, not even a refusal) is given up
+/// in time for the second try.
+fn connect_timeout(manifest: &Manifest, shares: &[Share]) -> Duration {
+    let limit = manifest.nginx.proxy_timeout;
+    if shares.len() > 1 { limit.min(TAKEOVER_TIMEOUT) } else { limit }
+}
+
 /// A duration as nginx reads it: whole seconds, or milliseconds.
 fn nginx_time(duration: Duration) -> String {
     match duration.as_millis() {
@@ -245,7 +261,7 @@ mod tests {
     #[rstest]
     #[case(Duration::from_secs(30), "30s")]
     #[case(Duration::from_millis(1500), "1500ms")]
-    #[case(Duration::from_secs(300), "300s")]
+    #[case(Duration::from_mins(5), "300s")]
     fn durations_are_written_as_nginx_reads_them(#[case] duration: Duration, #[case] expected: &str) {
         assert_eq!(nginx_time(duration), expected);
     }

@@ -30,7 +30,7 @@ fn spec() -> ContainerSpec {
             interval: Duration::from_secs(2),
             timeout: Duration::from_secs(2),
             retries: 3,
-            start_period: Duration::from_secs(60),
+            start_period: Duration::from_mins(1),
         }),
         restart: "unless-stopped".into(),
         stop_signal: "SIGTERM".into(),
@@ -111,6 +111,7 @@ fn app_container_is_labelled_for_us_and_for_compose() {
             ("com.docker.compose.service", "app-blue"),
             ("com.docker.compose.container-number", "1"),
             ("com.docker.compose.oneoff", "False"),
+            ("com.docker.compose.version", "1.29.2"),
             ("com.docker.compose.config-hash", hash.as_str()),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned())),

@@ -1,0 +1,64 @@
+//! What is generated, shown to the real tools: nginx in a container, Compose,
+//! OPA. `SWIFTDEPLOY_TEST_DOCKER_HOST` names the Docker daemon of the tests,
+//! `SWIFTDEPLOY_TEST_OPA` a real OPA; without them a test says so and passes,
+//! but for `CI=true`, where it fails.
+
+#![allow(missing_docs, reason = "test names say what they show")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+#[path = "../render_support/mod.rs"]
+mod render_support;
+
+mod compose;
+mod docker;
+mod http;
+mod nginx;
+mod opa;
+mod proxy;
+
+use std::process::{Command, Output};
+
+/// The value of a variable that names a tool; `None` skips the test.
+fn tool(variable: &str) -> Option<String> {
+    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    if value.is_none() {
+        skip(&format!("{variable} is not set"));
+    }
+    value
+}
+
+/// Says why a test shows nothing here; in CI that is a failure.
+fn skip(reason: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
+    eprintln!("skipped: {reason}");
+}
+
+/// Runs a command to its end; what it said when it failed.
+fn run(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    if status.success() {
+        return Ok(stdout);
+    }
+    Err(format!("{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr)))
+}
+
+/// Asks again until an answer comes; fails with the last refusal.
+fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let mut last = String::new();
+    for _ in 0..200 {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(reason) => last = reason,
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{what}: {last}")
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
