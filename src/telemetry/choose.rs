@@ -54,14 +54,14 @@ mod tests {
     #[case::nothing_to_choose_from(&[], None)]
     fn chooses_the_best_window(#[case] seconds: &[i64], #[case] expected: Option<i64>) {
         let snapshots: Vec<Snapshot> = seconds.iter().map(|&second| at("a", second)).collect();
-        let found = choose(&snapshots, &at("a", 1000), Duration::from_secs(30), Duration::from_secs(120));
+        let found = choose(&snapshots, &at("a", 1000), Duration::from_secs(30), Duration::from_mins(2));
         assert_eq!(found.map(|snapshot| snapshot.taken_at.timestamp()), expected);
     }
 
     #[test]
     fn another_process_is_no_choice() {
         let snapshots = [at("b", 970)];
-        let limits = (Duration::from_secs(30), Duration::from_secs(120));
+        let limits = (Duration::from_secs(30), Duration::from_mins(2));
         assert_eq!(choose(&snapshots, &at("a", 1000), limits.0, limits.1), None);
     }
 }

@@ -32,7 +32,9 @@ impl<'a> Cursor<'a> {
 
     /// Reads over blanks and tabs.
     pub(super) fn blanks(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        while self.is_at(b' ') || self.is_at(b'\t') {
+            self.rest = &self.rest[1..];
+        }
     }
 
     /// Reads over one ASCII character, if it comes next.
@@ -46,7 +48,8 @@ impl<'a> Cursor<'a> {
 
     /// Everything up to the next blank or the end; may be empty.
     pub(super) fn word(&mut self) -> &'a str {
-        self.take(self.rest.find([' ', '\t']).unwrap_or(self.rest.len()))
+        let length = self.rest.bytes().position(|byte| matches!(byte, b' ' | b'\t'));
+        self.take(length.unwrap_or(self.rest.len()))
     }
 
     /// A metric name in the classic character set.
@@ -73,7 +76,8 @@ impl<'a> Cursor<'a> {
         let mut unescaped = String::new();
         loop {
             let unclosed = || format!("{what} is not closed: no second double quote");
-            let stop = self.rest.find(['"', '\\']).ok_or_else(unclosed)?;
+            let stop =
+                self.rest.bytes().position(|byte| matches!(byte, b'"' | b'\\')).ok_or_else(unclosed)?;
             let plain = self.take(stop);
             if self.eat(b'"') {
                 // Every escape adds a character: still empty means that there was none.
@@ -109,13 +113,13 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes at the start of `text` are a name in the classic set.
 fn name_length(text: &str, allows_colon: bool) -> usize {
-    let belongs = |index: usize, byte: u8| {
-        byte.is_ascii_alphabetic()
-            || byte == b'_'
-            || (allows_colon && byte == b':')
-            || (index > 0 && byte.is_ascii_digit())
-    };
-    text.bytes().enumerate().take_while(|&(index, byte)| belongs(index, byte)).count()
+    let bytes = text.as_bytes();
+    if bytes.first().is_none_or(u8::is_ascii_digit) {
+        return 0;
+    }
+    let belongs =
+        |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || (allows_colon && *byte == b':');
+    bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len())
 }
 
 /// Whether a metric name needs no quotes.

@@ -24,7 +24,7 @@ fn refused(found: Result<Exposition<'_>, Malformed>, line: usize, reason: &str) 
 }
 
 #[rstest]
-#[case::python(include_str!("../fixtures/python-0.0.4.prom"), Format::Text, 15, 7)]
+#[case::python(include_str!("../fixtures/python-0.0.4.prom"), Format::Text, 14, 7)]
 #[case::python_open(include_str!("../fixtures/python-openmetrics.prom"), Format::OpenMetrics, 12, 4)]
 #[case::node(include_str!("../fixtures/node-0.0.4.prom"), Format::Text, 10, 5)]
 #[case::go(include_str!("../fixtures/go-0.0.4.prom"), Format::Text, 16, 7)]
@@ -112,7 +112,7 @@ fn text_without_escapes_is_borrowed_from_the_body() {
 fn values_are_read_in_every_spelling(#[case] word: &str, #[case] expected: f64) {
     let body = format!("a {word}\n");
     let found = text(&body).unwrap().samples()[0].value;
-    assert!(found == expected || (found.is_nan() && expected.is_nan()), "{found}");
+    assert_eq!(found.to_bits(), expected.to_bits(), "{found}");
 }
 
 #[rstest]
@@ -339,7 +339,7 @@ fn ten_thousand_lines_are_read_quickly() {
         .unwrap();
     }
     let clock = SystemClock;
-    let fastest = (0..5)
+    let fastest = (0..20)
         .map(|_| {
             let start = clock.instant();
             assert_eq!(text(&body).unwrap().samples().len(), 10_000);
