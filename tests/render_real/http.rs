@@ -32,6 +32,24 @@ pub fn request(port: u16, method: &str, path: &str, headers: &str, body: &str) -
     raw(port, &text).map_err(|error| format!("{method} {path} on port {port}: {error}"))
 }
 
+/// Sends requests over one connection, head and body apart, as many clients
+/// do; how many were answered with 200 before the connection ended.
+pub fn posts_over_one_connection(port: u16, count: usize) -> usize {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 1\r\n\r\n");
+    let is_answered = |stream: &mut TcpStream| -> std::io::Result<bool> {
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(b"x")?;
+        // The answers here are short and come in one piece.
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer)?;
+        Ok(answer[..length].starts_with(b"HTTP/1.1 200"))
+    };
+    (0..count).take_while(|_| is_answered(&mut stream).unwrap_or(false)).count()
+}
+
 fn raw(port: u16, text: &str) -> Result<Answer, String> {
     let say = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(say)?;

@@ -7,7 +7,7 @@ use swiftdeploy::manifest::{Manifest, Split};
 use swiftdeploy::render;
 
 use super::docker::{Docker, readable_folder, write};
-use super::http::{Answer, get, request};
+use super::http::{Answer, get, posts_over_one_connection, request};
 use super::render_support::seed;
 use super::{free_port, nginx, wait_for};
 
@@ -157,6 +157,9 @@ fn promises_are_kept(#[case] image: &str, #[case] name: &str) {
     let refused = request(world.port, "GET", "/\u{1}", "", "").unwrap();
     assert_eq!(refused.status, 400);
     is_ours(&refused);
+
+    // The stand-in answers without reading the body.
+    assert_eq!(posts_over_one_connection(world.port, 300), 300);
 
     told_headers(&world);
     operator_paths(&world, image);
