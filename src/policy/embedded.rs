@@ -83,11 +83,7 @@ impl PolicyEngine for EmbeddedEngine {
     }
 
     fn id(&self) -> EngineId {
-        EngineId {
-            name: "embedded".to_owned(),
-            version: Some(VERSION.to_owned()),
-            at: IN_PROCESS.to_owned(),
-        }
+        EngineId { name: "embedded".to_owned(), version: Some(VERSION.to_owned()), at: IN_PROCESS.to_owned() }
     }
 }
 
