@@ -34,8 +34,12 @@ decision := {
 } if {
 	is_utc(input.time)
 	is_array(data.freezes)
-	every freeze in data.freezes { is_sound(freeze) }
+	every freeze in freezes { is_sound(freeze) }
 }
+
+default freezes := []
+
+freezes := data.freezes if is_array(data.freezes)
 
 verdict := "pass" if count(violations) == 0
 
@@ -43,12 +47,12 @@ verdict := "fail" if count(violations) > 0
 
 reasons := [violation.message | some violation in violations] if count(violations) > 0
 
-reasons := [sprintf("no freeze at %s, %v are announced", [input.time, count(data.freezes)])] if {
+reasons := [sprintf("no freeze at %s, %v are announced", [input.time, count(freezes)])] if {
 	count(violations) == 0
 }
 
 violations := [violation |
-	some freeze in data.freezes
+	some freeze in freezes
 	now := substring(input.time, 0, 19)
 	now >= substring(freeze.from, 0, 19)
 	now < substring(freeze.until, 0, 19)

@@ -214,6 +214,12 @@ fn latency_fixtures() -> Vec<Fixture> {
             &[],
         ),
         canary(
+            "no edge, estimated exactly at the limit",
+            json!({"p99_latency_ms": 500.0, "p99_bucket": [400, 800], "latency_buckets": no_edge}),
+            Pass,
+            &[],
+        ),
+        canary(
             "no edge, estimated above",
             json!({"p99_latency_ms": 740, "p99_bucket": [400, 800], "latency_buckets": no_edge}),
             Fail,
@@ -375,6 +381,13 @@ fn evidence_fixtures() -> Vec<Fixture> {
             &[],
         )
         .limits(json!({"min_requests": 20})),
+        canary(
+            "min_requests of zero still needs one",
+            with(nothing.clone(), json!({"samples_needed": 0})),
+            Inconclusive,
+            &["too_few_requests"],
+        )
+        .limits(json!({"min_requests": 0})),
         canary("min_requests of a wrong type", json!({}), Fail, &["limits_missing"])
             .limits(json!({"min_requests": "20"})),
         canary("min_requests that is null", json!({}), Fail, &["limits_missing"])
