@@ -47,9 +47,16 @@ default limits := {}
 
 limits := data.thresholds if is_object(data.thresholds)
 
-fact(name) := object.get(facts, name, null)
+fact(name) := plain(object.get(facts, name, null))
 
-limit(name) := object.get(limits, name, null)
+limit(name) := plain(object.get(limits, name, null))
+
+# A number as OPA compares it rightly: up to 1.20 it takes 20.0 for 2, since it
+# cuts every zero off the end of a text with a point (open-policy-agent/opa
+# issue 9098). The result of a sum ends in no such zeros.
+plain(value) := value + 0 if {
+	is_number(value)
+} else := value
 
 # --- verdict -----------------------------------------------------------------
 
@@ -133,7 +140,7 @@ is_limit_asked_for("min_requests") if "min_requests" in object.keys(limits)
 
 bad_facts := [violation |
 	some name, kind in required
-	value := object.get(facts, name, absent)
+	value := plain(object.get(facts, name, absent))
 	not is_kind(value, kind)
 	violation := {
 		"code": "facts_missing",
@@ -338,7 +345,10 @@ error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v req
 	fact("errors"),
 	fact("requests"),
 	origin,
-])
+]) if {
+	is_share(fact("error_rate"))
+	is_share(limit("error_rate"))
+}
 
 relation := {true: "at or below", false: "above"}
 
@@ -374,7 +384,7 @@ p99 := {"state": "kept", "message": p99_by_edge("at or below")} if {
 	is_amount(fact("p99_latency_ms"))
 	is_amount(limit("p99_latency_ms"))
 	fact("p99_latency_ms") <= limit("p99_latency_ms")
-	is_bucket(fact("p99_bucket"))
+	is_bounded
 } else := {"state": "unknown", "message": p99_absent}
 
 # Undefined without a limit, an edge at it, or anything counted.
@@ -392,23 +402,32 @@ default buckets := []
 buckets := usable_buckets(fact("latency_buckets")) if is_array(fact("latency_buckets"))
 
 usable_buckets(list) := [bucket |
-	some bucket in list
-	is_object(bucket)
-	is_amount(object.get(bucket, "count", null))
+	some listed in list
+	is_object(listed)
+	bucket := {"le_ms": plain(listed.le_ms), "count": plain(listed.count)}
+	is_amount(bucket.count)
 ]
 
-# The P99 lies in the last bucket: above this bound, no one knows how far.
-p99_highest_bound := low if {
+# The bucket that holds the P99: its lower and upper bound in milliseconds.
+default p99_bounds := []
+
+p99_bounds := [plain(bound) | some bound in fact("p99_bucket")] if {
 	is_measured
-	[low, null] = fact("p99_bucket")
-	is_amount(low)
+	is_array(fact("p99_bucket"))
 }
 
-is_bucket([low, high]) if {
-	is_measured
-	is_amount(low)
-	is_amount(high)
-	low <= high
+# The P99 lies in the last bucket: above this bound, no one knows how far.
+p99_highest_bound := p99_bounds[0] if {
+	count(p99_bounds) == 2
+	is_amount(p99_bounds[0])
+	is_null(p99_bounds[1])
+}
+
+is_bounded if {
+	count(p99_bounds) == 2
+	is_amount(p99_bounds[0])
+	is_amount(p99_bounds[1])
+	p99_bounds[0] <= p99_bounds[1]
 }
 
 p99_by_edge(related) := sprintf("%s is %s the limit %v ms%s: %v of %v requests (%v %%) took at most %v ms, 99 %% must%s", [
@@ -446,9 +465,8 @@ p99_shown := sprintf("p99_latency_ms %v ms", [precise(fact("p99_latency_ms"), li
 	is_amount(fact("p99_latency_ms"))
 } else := "p99_latency_ms"
 
-p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", [low, high]) if {
-	[low, high] = fact("p99_bucket")
-	is_bucket([low, high])
+p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_bounds) if {
+	is_bounded
 } else := ""
 
 # --- words -----------------------------------------------------------------------------
@@ -471,25 +489,26 @@ note_resets := [sprintf("note: restarts of processes inside the window: %v, coun
 # For comparison only: a stable release that fails too points at something else
 # than the canary, but does not make the canary good.
 note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v requests%s", [
-	stable_relation(rate),
-	share(rounded(rate, 10000)),
-	stable.requests,
+	stable_relation,
+	share(rounded(stable("error_rate"), 10000)),
+	stable("requests"),
 	stable_p99,
 ]) |
-	rate := stable.error_rate
-	is_share(rate)
-	is_amount(stable.requests)
+	is_share(stable("error_rate"))
+	is_amount(stable("requests"))
 ]
 
-stable := object.get(facts, "stable", null)
+stable(name) := plain(object.get(fact("stable"), name, null)) if {
+	is_object(fact("stable"))
+} else := null
 
-stable_relation(rate) := "is failing too" if {
+stable_relation := "is failing too" if {
 	is_share(limit("error_rate"))
-	rate > limit("error_rate")
+	stable("error_rate") > limit("error_rate")
 } else := "for comparison"
 
-stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(stable.p99_latency_ms, 10)]) if {
-	is_amount(stable.p99_latency_ms)
+stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(stable("p99_latency_ms"), 10)]) if {
+	is_amount(stable("p99_latency_ms"))
 } else := ""
 
 window := sprintf(" over the last %v s", [rounded(fact("window_seconds"), 10)]) if {

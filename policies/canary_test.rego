@@ -279,3 +279,11 @@ test_notes_do_without_a_latency if {
 	decision := canary.decision with input as changed({"stable": fine, "source": ""}) with data.thresholds as limits
 	decision.reasons[4] == "note: stable for comparison in the same window: error_rate 0 (0 %) of 900 requests"
 }
+
+# OPA alone compares 5000.0 and 500.0 as equal.
+test_tells_powers_of_ten_apart if {
+	facts := changed({"p99_latency_ms": 5000.0, "p99_bucket": [2500.0, 10000.0], "latency_buckets": []})
+	slow := canary.decision with input as facts
+		with data.thresholds as object.union(limits, {"p99_latency_ms": 500.0})
+	gives(slow, "fail", ["p99_high"])
+}

@@ -107,3 +107,12 @@ test_denies_when_no_rule_gives_an_answer if {
 	decision := infra.decision with input as roomy with data.thresholds as limits with data.infra.checks as []
 	denies(decision, ["undecided"])
 }
+
+# OPA alone compares 20.0 and 2.0 as equal.
+test_tells_powers_of_ten_apart if {
+	load := infra.decision with input as changed({"cpu_load": 20.0}) with data.thresholds as limits
+	denies(load, ["cpu_load_high"])
+	disk := infra.decision with input as changed({"disk_free_gb": 1.0})
+		with data.thresholds as object.union(limits, {"disk_free_gb": 10.0})
+	denies(disk, ["disk_free_low"])
+}

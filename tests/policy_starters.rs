@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use policy_support::{Policies, limits, real_opa};
 use serde_json::{Value, json};
 use swiftdeploy::policy::testing::{TestOutcome, run_tests};
-use swiftdeploy::policy::{Fault, PolicyBundle};
+use swiftdeploy::policy::{Fault, PolicyBundle, PolicyEngine};
 
 /// The least share of lines, in percent, that the policies' tests must reach.
 const COVERAGE: &str = "95";
@@ -119,4 +119,51 @@ fn a_folder_without_tests_is_no_success() {
     policies.remove("canary_test.rego");
     let report = run_tests(policies.path()).unwrap();
     assert!(report.cases.is_empty() && !report.is_success());
+}
+
+/// The example of a gate of one's own, as its first lines say how to use it.
+fn with_freeze() -> Policies {
+    let policies = Policies::starters();
+    policies.write("freeze.rego", include_str!("../policies/.examples/freeze.rego"));
+    policies.write("freeze_test.rego", include_str!("../policies/.examples/freeze_test.rego"));
+    policies.write(
+        "data.json",
+        &json!({
+            "thresholds": limits(),
+            "freezes": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}],
+        })
+        .to_string(),
+    );
+    policies
+}
+
+#[tokio::test]
+async fn example_gate_passes_its_tests_and_decides() {
+    let policies = with_freeze();
+    let report = run_tests(policies.path()).unwrap();
+    let failed: Vec<_> = report.cases.iter().filter(|case| case.outcome != TestOutcome::Passed).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let engine = policies.embedded();
+    let open = engine.ask("freeze", &json!({"time": "2026-11-23T12:00:00Z"})).await;
+    assert!(open.allow, "{:?}", open.fault);
+    let frozen = engine.ask("freeze", &json!({"time": "2026-12-24T12:00:00Z"})).await;
+    assert_eq!(frozen.fault, None);
+    assert_eq!(frozen.violations[0].code, "frozen");
+}
+
+#[test]
+fn example_gate_satisfies_a_real_opa() {
+    let Some(binary) = real_opa() else { return };
+    let policies = with_freeze();
+    assert_success(&opa(&binary, &policies, &["check", "--strict"]));
+    assert_success(&opa(&binary, &policies, &["fmt", "--fail", "--list"]));
+    assert_success(&opa(&binary, &policies, &["test"]));
+}
+
+#[test]
+fn example_gate_is_not_loaded_by_default() {
+    let policies = Policies::starters();
+    policies.write(".examples/freeze.rego", include_str!("../policies/.examples/freeze.rego"));
+    let bundle = PolicyBundle::load(policies.path()).unwrap();
+    assert!(!bundle.packages().contains("freeze"));
 }

@@ -74,8 +74,10 @@ pub fn obey(result: Option<&Value>, package: &str, thresholds: &Value) -> Result
         return Err(parts.wrong("it contradicts itself: `allow` is false without a violation"));
     }
     if let Some(check) = checks.iter().find(|check| allow && !check.ok) {
-        return Err(parts
-            .wrong(&format!("it contradicts itself: `allow` is true and the check of {} failed", check.fact)));
+        return Err(parts.wrong(&format!(
+            "it contradicts itself: `allow` is true and the check of {} failed",
+            check.fact
+        )));
     }
     same_limits(parts.part("limits")?, thresholds)?;
     Ok(Answer { verdict, violations, reasons, checks })
@@ -139,7 +141,9 @@ fn same_limits(answered: &Value, on_disk: &Value) -> Result<(), Fault> {
 pub fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || (x.as_f64().is_some() && x.as_f64() == y.as_f64()),
-        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| is_same(x, y)),
+        (Value::Array(x), Value::Array(y)) => {
+            x.len() == y.len() && x.iter().zip(y).all(|(x, y)| is_same(x, y))
+        }
         (Value::Object(x), Value::Object(y)) => {
             x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| is_same(x, y)))
         }
@@ -166,3 +170,7 @@ pub(super) fn excerpt(text: &str, characters: usize) -> String {
 pub(super) fn malformed(reason: String) -> Fault {
     Fault::Malformed { reason }
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -215,7 +215,10 @@ fn parse_data(path: &Path, text: &str) -> Result<Value, Fault> {
     let data: Value = serde_json::from_str(text)
         .map_err(|cause| unusable(format!("{}:{}: {cause}", path.display(), cause.line())))?;
     if !data.get("thresholds").is_some_and(Value::is_object) {
-        return Err(unusable(format!("{}: it must be an object with the object `thresholds`", path.display())));
+        return Err(unusable(format!(
+            "{}: it must be an object with the object `thresholds`",
+            path.display()
+        )));
     }
     Ok(data)
 }
@@ -241,3 +244,7 @@ fn revision_of(modules: &[Module], data: &str) -> String {
 pub(super) fn unusable(reason: String) -> Fault {
     Fault::Policies { reason }
 }
+
+#[cfg(test)]
+#[path = "bundle_tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@
 
 mod http;
 mod loaded;
+mod plain;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 use self::http::Connection;
 use self::loaded::{Loaded, difference};
+use self::plain::plain;
 use super::answer::{Answer, excerpt, malformed, obey};
 use super::bundle::{PolicyBundle, unusable};
 use super::settle::{Question, settle};
@@ -102,7 +104,7 @@ impl OpaEngine {
             path.extend(["v1", "data"]).extend(package.split('.')).push("decision");
         }
         url.set_query(Some("provenance"));
-        let body = self.connection.post(url, &json!({ "input": input }), MAX_DECISION_BYTES).await?;
+        let body = self.connection.post(url, &json!({ "input": plain(input) }), MAX_DECISION_BYTES).await?;
         read_reply(&body)
     }
 
@@ -118,13 +120,14 @@ impl OpaEngine {
 impl PolicyEngine for OpaEngine {
     async fn ask(&self, package: &str, input: &Value) -> Decision {
         let started = self.clock.instant();
-        let asked = tokio::time::timeout(self.timeout, self.asked(package, input)).await.unwrap_or_else(|_| {
-            let fault = Fault::TimedOut {
-                at: self.address.to_string(),
-                millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
-            };
-            Asked::without_result(String::new(), fault)
-        });
+        let asked =
+            tokio::time::timeout(self.timeout, self.asked(package, input)).await.unwrap_or_else(|_| {
+                let fault = Fault::TimedOut {
+                    at: self.address.to_string(),
+                    millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+                };
+                Asked::without_result(String::new(), fault)
+            });
         let question = Question {
             package,
             input,

@@ -24,6 +24,10 @@ pub(super) const VERSION: &str = "regorus 0.14.1";
 /// milliseconds, seldom enough to cost nothing.
 const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
+/// What the interpreter says of a rule that no file defines; for OPA that is
+/// an undefined value like any other.
+const NO_SUCH_RULE: &str = "not a valid rule path";
+
 /// Policies ready to be evaluated.
 #[derive(Clone)]
 pub(super) struct Interpreter {
@@ -55,9 +59,7 @@ impl Interpreter {
         engine.add_data_json(&data.to_string()).map_err(|cause| unusable(one_line(&cause.to_string())))?;
         engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
         // Any query checks and schedules all modules, once for every later use.
-        engine
-            .eval_query("1".to_owned(), false)
-            .map_err(|cause| unusable(one_line(&cause.to_string())))?;
+        engine.eval_query("1".to_owned(), false).map_err(|cause| unusable(one_line(&cause.to_string())))?;
         Ok(Self { engine })
     }
 
@@ -75,6 +77,9 @@ impl Interpreter {
             Ok(value) => value,
             Err(cause) => {
                 let cause = one_line(&cause.to_string());
+                if cause == NO_SUCH_RULE {
+                    return Ok(None);
+                }
                 return Err(if is_out_of_time(&cause) { out_of_time(limit) } else { unusable(cause) });
             }
         };
@@ -108,3 +113,7 @@ fn one_line(drawn: &str) -> String {
         _ => drawn.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
+
+#[cfg(test)]
+#[path = "rego_tests.rs"]
+mod tests;

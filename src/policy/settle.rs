@@ -50,10 +50,5 @@ fn without_answer(fault: &Fault) -> Answer {
         observed: Value::Null,
         limit: Value::Null,
     };
-    Answer {
-        verdict: Verdict::Fail,
-        violations: vec![violation],
-        reasons: vec![message],
-        checks: Vec::new(),
-    }
+    Answer { verdict: Verdict::Fail, violations: vec![violation], reasons: vec![message], checks: Vec::new() }
 }

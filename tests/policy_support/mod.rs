@@ -1,8 +1,15 @@
 //! What the policy tests share: a folder of policies, a real OPA where there
 //! is one, and the facts that the fixtures start from.
 #![allow(dead_code, reason = "each test binary uses its own part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 #![allow(clippy::print_stderr, reason = "a skipped test must say so")]
+
+pub mod fixtures;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};

@@ -45,7 +45,10 @@ pub(super) fn difference(loaded: &[Loaded], bundle: &PolicyBundle) -> Option<Str
         // What cannot be told apart counts.
         let package = package_of(&extra.raw).unwrap_or_default();
         takes_part(&package, bundle).then(|| {
-            format!("the engine has loaded {} (package {package}), which is not on disk", excerpt(&extra.id, 80))
+            format!(
+                "the engine has loaded {} (package {package}), which is not on disk",
+                excerpt(&extra.id, 80)
+            )
         })
     })
 }
