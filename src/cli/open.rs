@@ -78,6 +78,6 @@ pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure>
 /// Who acts: `user@host`.
 fn actor() -> Actor {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".into());
-    let host = sysinfo::System::host_name().unwrap_or_else(|| "unknown".into());
+    let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
     Actor(format!("{user}@{host}"))
 }

@@ -106,7 +106,7 @@ impl Assemble for RealParts {
                 command: manifest.services.command.clone(),
                 health_path: manifest.services.health.path.clone(),
                 clock: Arc::clone(&self.clock),
-            })),
+            })?),
         };
         let policy: Arc<dyn PolicyEngine> = match engine_kind(manifest, target) {
             EngineKind::Opa => Arc::new(OpaEngine::new(
