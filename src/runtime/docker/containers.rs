@@ -190,12 +190,23 @@ pub async fn still_runs(client: &Client, id: &str, service: &str) -> Result<(), 
     let code = state.exit_code.unwrap_or(-1);
     let memory = if state.oom_killed == Some(true) { ", killed for using too much memory" } else { "" };
     let lines = logs::last(client, id, LAST_LINES).await;
-    let said =
-        if lines.is_empty() { "; it logged nothing".to_owned() } else { format!(": {}", lines.join(" | ")) };
+    let telling = telling(&lines);
+    let said = if telling.is_empty() {
+        "; it logged nothing".to_owned()
+    } else {
+        format!(":\n{}", telling.join("\n"))
+    };
     Err(RuntimeError::StartFailed {
         service: service.to_owned(),
         reason: format!("it ended with exit code {code}{memory}{said}"),
     })
+}
+
+/// The lines that tell why a program ended: where it calls one an error, from
+/// the last such line on; otherwise all.
+fn telling(lines: &[String]) -> &[String] {
+    let is_error = |line: &String| line.trim_start().to_ascii_lowercase().starts_with("error:");
+    &lines[lines.iter().rposition(is_error).unwrap_or(0)..]
 }
 
 /// Asks a container to stop, with its own grace or the one given. The daemon
@@ -242,4 +253,19 @@ pub async fn crash(client: &Client, found: &Found) -> Result<(), RuntimeError> {
         start(client, id, &found.service).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_without_what_was_logged_before() {
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let said = lines(&["{\"msg\":\"starting\"}", "error: load error", "infra.rego:4: unexpected eof"]);
+        assert_eq!(telling(&said), &said[1..]);
+        let panicked = lines(&["starting", "thread main panicked"]);
+        assert_eq!(telling(&panicked), panicked);
+        assert_eq!(telling(&[]), Vec::<String>::new());
+    }
 }

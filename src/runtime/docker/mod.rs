@@ -3,8 +3,8 @@
 //!
 //! Everything is made from the same [`ContainerSpec`] that the Compose file is
 //! printed from, and found again by its labels; nothing is remembered between
-//! calls but what can be measured again (versions of images, the last reading
-//! of the processor's time). Files reach containers as copies in volumes, never
+//! calls but what can be measured again (versions of images, the use of memory
+//! and processor). Files reach containers as copies in volumes, never
 //! as bind mounts: that works on a remote daemon too.
 //!
 //! Invariants: every call has a limit in time; what does not carry the

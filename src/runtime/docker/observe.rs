@@ -1,7 +1,7 @@
 //! Everything of the project in one look: labels say what a container is for,
 //! the daemon how it is, the proxy itself what it serves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
@@ -25,7 +25,6 @@ const LONGEST_REASON: usize = 300;
 pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> {
     let found: Vec<Found> =
         containers::list(&runtime.client).await?.into_iter().filter(|found| found.role.is_some()).collect();
-    runtime.usage.keep(&found.iter().map(|found| found.id.as_str()).collect::<BTreeSet<_>>());
     let looks = found.into_iter().map(|found| async move { look(runtime, &found).await });
     let mut instances = Vec::new();
     let mut routes = None;
@@ -54,16 +53,10 @@ async fn look(runtime: &DockerRuntime, found: &Found) -> Result<Option<Look>, Ru
     };
     let mut routes = None;
     if found.is_running {
-        let serves = async {
-            match instance.endpoint {
-                Some(endpoint) if instance.role == Role::Proxy => {
-                    proxy::routes_in_force(runtime, &inspected, endpoint).await
-                }
-                _ => None,
-            }
-        };
-        let usage = runtime.usage.read(&runtime.client, &found.id, instance.started_at);
-        (routes, instance.usage) = tokio::join!(serves, usage);
+        instance.usage = runtime.usage.latest(&runtime.client, &found.id, instance.started_at);
+        if let (Role::Proxy, Some(endpoint)) = (instance.role, instance.endpoint) {
+            routes = proxy::routes_in_force(runtime, &inspected, endpoint).await;
+        }
     }
     Ok(Some(Look { instance, routes }))
 }

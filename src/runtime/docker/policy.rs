@@ -64,15 +64,13 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) 
 /// Copies the policies to OPA if it has other ones. Nothing to do before the
 /// first deploy, and where no OPA belongs to the stack.
 pub async fn sync(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
-    let Some(spec) = policy_spec(stack) else { return Ok(()) };
     let found = containers::in_role(&runtime.client, Role::Policy).await?;
-    let Some(found) = found.filter(|found| found.is_running && found.spec().is_some()) else {
-        return Ok(());
-    };
-    if bring_files(runtime, stack, spec, Some(&found), files).await? {
-        await_answer(runtime, spec).await?;
+    // One that Compose made sees the folder itself.
+    if found.is_some_and(|found| found.spec().is_some()) {
+        ensure(runtime, stack, files).await
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 fn policy_spec(stack: &Stack) -> Option<&ContainerSpec> {
@@ -80,14 +78,14 @@ fn policy_spec(stack: &Stack) -> Option<&ContainerSpec> {
 }
 
 /// Makes the copies what they should be and starts a running OPA anew if files
-/// went; tells whether anything changed.
+/// went.
 async fn bring_files(
     runtime: &DockerRuntime,
     stack: &Stack,
     spec: &ContainerSpec,
     running: Option<&Found>,
     files: &StackFiles,
-) -> Result<bool, RuntimeError> {
+) -> Result<(), RuntimeError> {
     let client = &runtime.client;
     let wanted = wanted(spec, files).await?;
     let mut syncs = Vec::new();
@@ -107,7 +105,7 @@ async fn bring_files(
         if let Some(carrier) = carrier {
             carrier.remove().await?;
         }
-        return Ok(false);
+        return Ok(());
     }
     // The daemon can add files to a volume but take none away: where files
     // must go, the volume goes with them, and before it all who hold it.
@@ -135,13 +133,10 @@ async fn bring_files(
     if let Some(carrier) = carrier {
         carrier.remove().await?;
     }
-    match running {
-        Some(_) if must_recreate => {
-            runtime.bring_up(spec).await?;
-        }
-        Some(_) | None => {}
+    if must_recreate && running.is_some() {
+        runtime.bring_up(spec).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The carrier of files, made when it is first needed.
