@@ -51,7 +51,7 @@ impl EmbeddedEngine {
 impl PolicyEngine for EmbeddedEngine {
     async fn ask(&self, package: &str, input: &Value) -> Decision {
         let started = self.clock.instant();
-        // An evaluation takes some 100 µs, but reading files may block and a
+        // An evaluation takes milliseconds, but reading files may block and a
         // gate of the user's own may loop until its time is up; on a thread of
         // its own it holds up nobody, and a panic inside the interpreter ends
         // as a fault.
