@@ -170,6 +170,7 @@ async fn no_complete_answer_in_time_is_timed_out(#[case] says: Says) {
     let decision = asked(says, SHORT).await;
     assert!(matches!(assert_denied(&decision), Fault::TimedOut { millis: 300, .. }), "{:?}", decision.fault);
     assert!(started.elapsed() < SHORT + Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(decision.revision.len(), 12, "what was asked about is known all the same");
     assert!(decision.took >= SHORT, "{:?}", decision.took);
 }
 

@@ -13,7 +13,7 @@ mod plain;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,7 +55,6 @@ struct Reply {
 
 /// What came of a question.
 struct Asked {
-    revision: String,
     result: Value,
     outcome: Result<Answer, Fault>,
 }
@@ -80,14 +79,16 @@ impl OpaEngine {
         }
     }
 
-    async fn asked(&self, package: &str, input: &Value) -> Asked {
+    /// `revision` is told as soon as it is known, so that a question that runs
+    /// out of time still says what it was about.
+    async fn asked(&self, package: &str, input: &Value, revision: &OnceLock<String>) -> Asked {
         let bundle = match load(&self.policies).await {
             Ok(bundle) => bundle,
-            Err(fault) => return Asked::without_result(String::new(), fault),
+            Err(fault) => return Asked::without_result(fault),
         };
-        let revision = bundle.revision().to_owned();
+        let _ = revision.set(bundle.revision().to_owned());
         if !bundle.packages().contains(package) {
-            return Asked::without_result(revision, Fault::Undefined { package: package.to_owned() });
+            return Asked::without_result(Fault::Undefined { package: package.to_owned() });
         }
         let (reply, loaded) = tokio::join!(self.decision(package, input), self.loaded());
         if let Ok(Reply { version: Some(version), .. }) = &reply {
@@ -95,7 +96,7 @@ impl OpaEngine {
         }
         let result = reply.as_ref().ok().and_then(|reply| reply.result.clone()).unwrap_or_default();
         let outcome = judge(reply, loaded, package, &bundle);
-        Asked { revision, result, outcome }
+        Asked { result, outcome }
     }
 
     async fn decision(&self, package: &str, input: &Value) -> Result<Reply, Fault> {
@@ -120,19 +121,19 @@ impl OpaEngine {
 impl PolicyEngine for OpaEngine {
     async fn ask(&self, package: &str, input: &Value) -> Decision {
         let started = self.clock.instant();
-        let asked =
-            tokio::time::timeout(self.timeout, self.asked(package, input)).await.unwrap_or_else(|_| {
-                let fault = Fault::TimedOut {
-                    at: self.address.to_string(),
-                    millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
-                };
-                Asked::without_result(String::new(), fault)
-            });
+        let revision = OnceLock::new();
+        let work = tokio::time::timeout(self.timeout, self.asked(package, input, &revision));
+        let asked = work.await.unwrap_or_else(|_| {
+            Asked::without_result(Fault::TimedOut {
+                at: self.address.to_string(),
+                millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+            })
+        });
         let question = Question {
             package,
             input,
             engine: self.id(),
-            revision: asked.revision,
+            revision: revision.into_inner().unwrap_or_default(),
             took: self.clock.instant().saturating_duration_since(started),
         };
         settle(question, asked.outcome, asked.result)
@@ -148,8 +149,8 @@ impl PolicyEngine for OpaEngine {
 }
 
 impl Asked {
-    fn without_result(revision: String, fault: Fault) -> Self {
-        Self { revision, result: Value::Null, outcome: Err(fault) }
+    fn without_result(fault: Fault) -> Self {
+        Self { result: Value::Null, outcome: Err(fault) }
     }
 }
 
