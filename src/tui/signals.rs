@@ -1,0 +1,50 @@
+//! What the system tells the process.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// To end.
+    End,
+    /// That it goes on after it was stopped.
+    Continue,
+}
+
+/// The signals that matter to a full-screen app.
+pub struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    go_on: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.hang_up.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.go_on.recv() => Told::Continue,
+        }
+    }
+}
+
+/// Stops this process and its group, as Ctrl-Z does outside raw mode.
+pub fn stop() {
+    // Where it is not allowed (a session leader), nothing stops and nothing is lost.
+    let _refused = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}

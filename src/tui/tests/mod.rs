@@ -1,0 +1,8 @@
+//! Tests of the app as a whole: screens, keys, the loop, and what must never
+//! happen. Tests of single rules sit beside the rules.
+
+mod fixtures;
+mod keys;
+mod never;
+mod screens;
+mod session;

@@ -1,0 +1,374 @@
+//! Whole screens in the situations that matter. Read the diffs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use insta::assert_snapshot;
+use ratatui::style::{Color, Modifier};
+
+use super::fixtures::*;
+use crate::domain::{Mode, Slot};
+use crate::engine::{
+    Action, Connection, FileChange, FileStatus, GeneratedState, OperationEvent, OperationId, Outcome,
+    PlanReport, Reading, StateEvent, StepResult,
+};
+use crate::runtime::Health;
+use crate::tui::message::{Message, Reply};
+use crate::tui::theme::ThemeName;
+
+#[test]
+fn before_anything_is_known() {
+    assert_snapshot!(World::new().draw(120, 36));
+}
+
+#[test]
+fn connected_and_nothing_deployed() {
+    assert_snapshot!(World::connected().draw(120, 36));
+}
+
+#[test]
+fn stable_serves() {
+    assert_snapshot!(World::stable().draw(120, 36));
+}
+
+#[test]
+fn deploy_is_running() {
+    let mut world = World::connected();
+    world.deploy_running();
+    assert_snapshot!(world.draw(120, 36));
+}
+
+fn failing_and_denied() -> World {
+    let mut world = World::failing_canary();
+    world.begin("op-2", Action::PromoteStable);
+    world.step("op-2", 0, "measure", "301 requests in 30 s", 30_000);
+    world.step_as("op-2", 1, "gate canary", "FAIL", 1, StepResult::Failed);
+    let decision = failing_canary_gate().decision.unwrap();
+    let reasons = decision.reasons.clone();
+    world.operation(OperationEvent::Decided { id: OperationId("op-2".into()), decision: Box::new(decision) });
+    let outcome = Outcome::Denied {
+        headline: "Promotion blocked: Canary safety policy violation".into(),
+        reasons,
+        state: "app-blue serves 75 % (stable), app-green 25 % (canary); nothing was changed".into(),
+    };
+    world.finish("op-2", Action::PromoteStable, outcome, 30_100);
+    world
+}
+
+#[test]
+fn canary_fails_under_chaos() {
+    assert_snapshot!(World::failing_canary().draw(120, 36));
+}
+
+#[test]
+fn promotion_was_denied() {
+    assert_snapshot!(failing_and_denied().draw(120, 36));
+}
+
+#[test]
+fn promotion_was_denied_on_a_small_screen() {
+    assert_snapshot!(failing_and_denied().draw(80, 24));
+}
+
+#[test]
+fn chaos_tab_on_a_small_screen() {
+    let mut world = World::failing_canary();
+    world.keys("5");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn short_screen() {
+    let mut world = World::failing_canary();
+    world.keys("4");
+    assert_snapshot!(world.draw(60, 15));
+}
+
+#[test]
+fn deploy_failed_and_rolled_on() {
+    let mut world = World::stable();
+    world.begin("op-1", Action::Deploy);
+    world.step("op-1", 0, "validate", "5 of 5 checks pass", 420);
+    world.operation(OperationEvent::Files {
+        id: OperationId("op-1".into()),
+        changes: vec![
+            FileChange {
+                path: PathBuf::from("generated/nginx.conf"),
+                status: FileStatus::Changed,
+                diff: String::new(),
+            },
+            FileChange {
+                path: PathBuf::from("generated/docker-compose.yml"),
+                status: FileStatus::Same,
+                diff: String::new(),
+            },
+        ],
+    });
+    world.step_as("op-1", 1, "wait healthy", "app-green answered 503 on /healthz for 60 s; its last words were: cannot reach the database at db:5432", 60_000, StepResult::Failed);
+    world.step_as("op-1", 2, "route", "", 0, StepResult::Skipped);
+    let outcome = Outcome::Failed {
+        error: "app (green) not healthy after 60 s: 503 from /healthz".into(),
+        state: "app-blue still serves all traffic; nothing was switched".into(),
+        next: "look at `swiftdeploy logs app-green`, correct it, then deploy again".into(),
+    };
+    world.finish("op-1", Action::Deploy, outcome, 60_500);
+    world.begin("op-2", Action::Validate);
+    world.finish("op-2", Action::Validate, Outcome::Done { summary: "all five checks pass".into() }, 433);
+    assert_snapshot!(world.draw(120, 40));
+}
+
+#[test]
+fn disconnected() {
+    let mut world = World::stable();
+    world.watch(StateEvent::Connection(Connection::Down {
+        reason: "nothing listens at unix:///var/run/docker.sock; start Docker, or set DOCKER_HOST".into(),
+        retry_in: Duration::from_secs(5),
+    }));
+    world.pass(Duration::from_secs(2));
+    world.watch(StateEvent::Gates(vec![opa_down()]));
+    assert_snapshot!(world.draw(120, 36));
+}
+
+#[test]
+fn nothing_is_shown_as_zero_when_it_is_not_known() {
+    let mut world = World::failing_canary();
+    world.look_at(vec![
+        reading(Mode::Stable, Slot::Blue, 903, 0, 30.1, Some(41.0)),
+        Reading {
+            mode: Mode::Canary,
+            slot: Slot::Green,
+            measured: Err("metrics malformed in line 7: \u{1b}[31mnot a number".into()),
+        },
+    ]);
+    world.watch(StateEvent::Gates(vec![passing_infra(), inconclusive_canary_gate()]));
+    world.keys("2z");
+    assert_snapshot!(world.draw(100, 24));
+}
+
+#[test]
+fn too_few_requests() {
+    let mut world = World::failing_canary();
+    let mut few = reading(Mode::Canary, Slot::Green, 12, 0, 0.4, None);
+    few.measured.as_mut().unwrap().error_rate = None;
+    world.look_at(vec![reading(Mode::Stable, Slot::Blue, 903, 0, 30.1, Some(41.0)), few]);
+    world.watch(StateEvent::Gates(vec![passing_infra(), inconclusive_canary_gate()]));
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn troubled_containers_zoomed() {
+    let mut world = World::failing_canary();
+    let mut green = app(Slot::Green, Mode::Canary, 40);
+    green.health = Health::Unhealthy("Get \"http://127.0.0.1:3000/healthz\": connection refused".into());
+    green.restarts = 3;
+    let mut blue = app(Slot::Blue, Mode::Stable, 400_000);
+    blue.health = Health::Exited(Some(137));
+    blue.oom_killed = true;
+    world.watch(StateEvent::Instances(vec![blue, green]));
+    world.keys("3z");
+    assert_snapshot!(world.draw(110, 16));
+}
+
+#[test]
+fn manifest_that_cannot_be_used() {
+    let mut world = World::connected();
+    let error =
+        "manifest.yaml:3:3: unknown key `prot`\n   3 |   prot: 3000\n     |   ^^^^ did you mean `port`?";
+    world.watch(StateEvent::Manifest(Err(error.into())));
+    world.watch(StateEvent::Generated(GeneratedState::Stale));
+    world.keys("1z");
+    assert_snapshot!(world.draw(80, 15));
+}
+
+#[test]
+fn drift_is_told_first() {
+    let mut world = World::stable();
+    let mut live = world.state.watch.live.clone();
+    live.drift = Some("app-blue runs version 1.0.0, the manifest says 1.1.0".into());
+    world.watch(StateEvent::Live(live));
+    world.keys("1");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn help() {
+    let mut world = World::stable();
+    world.keys("?");
+    assert_snapshot!(world.draw(100, 44));
+}
+
+#[test]
+fn menu() {
+    let mut world = World::stable();
+    world.keys("m");
+    world.key(KeyCode::Down);
+    assert_snapshot!(world.draw(120, 36));
+}
+
+#[test]
+fn palette() {
+    let mut world = World::stable();
+    world.keys(":promote");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn promote_chooser() {
+    let mut world = World::failing_canary();
+    world.keys("p");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn chaos_menu() {
+    let mut world = World::failing_canary();
+    world.keys("c");
+    world.key(KeyCode::Down);
+    world.key(KeyCode::Right);
+    world.keys("+");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn teardown_confirmation() {
+    let mut world = World::stable();
+    world.keys("t");
+    let names = [
+        "container shop-app-blue",
+        "container shop-nginx",
+        "container shop-opa",
+        "network swiftdeploy-net",
+        "network shop-policy",
+        "volume shop-logs",
+        "volume shop-policies",
+    ];
+    let generation = world.state.generation;
+    let result = Ok(names.map(str::to_owned).to_vec());
+    world.tell(Message::Reply(Reply::Belongings { generation, result }));
+    world.key(KeyCode::Tab);
+    world.keys("shop");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn logs() {
+    let mut world = World::failing_canary();
+    world.keys("l");
+    let generation = world.state.generation;
+    let mut lines: Vec<_> = (0..30).map(|n| (false, format!("GET /cart/{n} 200 3 ms"))).collect();
+    lines.push((true, "\u{1b}[31mpanic\u{1b}[0m: cannot reach the database at db:5432 after 5 attempts; the connection pool is empty, giving up for now".into()));
+    lines.push((false, "GET /漢字 500 1 ms\r".into()));
+    world.tell(Message::Reply(Reply::LogLines { generation, lines }));
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn logs_filtered_and_paused() {
+    let mut world = World::failing_canary();
+    world.keys("l");
+    let generation = world.state.generation;
+    let lines = (0..60).map(|n| (false, format!("GET /cart/{n} 200 3 ms"))).collect();
+    world.tell(Message::Reply(Reply::LogLines { generation, lines }));
+    world.keys("/cart/1");
+    world.key(KeyCode::Enter);
+    world.key(KeyCode::Up);
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn decision_in_full() {
+    let mut world = World::failing_canary();
+    world.keys("4");
+    world.key(KeyCode::Enter);
+    assert_snapshot!(world.draw(100, 44));
+}
+
+#[test]
+fn plan() {
+    let mut world = World::stable();
+    world.begin("op-1", Action::Plan);
+    world.operation(OperationEvent::Planned {
+        id: OperationId("op-1".into()),
+        plan: PlanReport {
+            files: vec![
+                FileChange {
+                    path: PathBuf::from("generated/nginx.conf"),
+                    status: FileStatus::Changed,
+                    diff: "@@ -4,3 +4,3 @@\n-    proxy_read_timeout 30s;\n+    proxy_read_timeout 60s;\n"
+                        .into(),
+                },
+                FileChange {
+                    path: PathBuf::from("generated/docker-compose.yml"),
+                    status: FileStatus::Same,
+                    diff: String::new(),
+                },
+            ],
+            start: vec!["app-green: swift-deploy-1-node:latest, version 1.1.0, stable".into()],
+            stop: vec!["app-blue, after 10 s of draining".into()],
+            decisions: vec![passing_infra().decision.unwrap(), opa_down().decision.unwrap()],
+        },
+    });
+    assert_snapshot!(world.draw(120, 36));
+}
+
+#[test]
+fn quit_while_something_runs() {
+    let mut world = World::connected();
+    world.deploy_running();
+    world.keys("q");
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn busy_toast() {
+    let mut world = World::connected();
+    world.deploy_running();
+    world.keys("i");
+    world.operation(OperationEvent::Refused {
+        action: Action::Validate,
+        reason: "another swiftdeploy (pid 4711, anna@workbench) runs deploy since 12:01:07; wait for it, or end it there".into(),
+        is_busy: true,
+    });
+    assert_snapshot!(world.draw(80, 24));
+}
+
+#[test]
+fn too_small() {
+    assert_snapshot!(World::stable().draw(50, 12));
+}
+
+#[test]
+fn the_mono_theme_draws_no_colour_and_marks_by_modifiers() {
+    let mut world = World::failing_canary();
+    world.state.theme = ThemeName::Mono;
+    for open in ["", "m"] {
+        world.keys(open);
+        let backend = world.draw(120, 36);
+        let cells = backend.buffer().content();
+        for cell in cells {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{:?}", cell.symbol());
+        }
+        assert!(cells.iter().any(|cell| cell.modifier.contains(Modifier::BOLD)) || open == "m");
+    }
+    let cells = world.draw(120, 36).buffer().content().to_vec();
+    assert!(
+        cells.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED)),
+        "the chosen line is not marked"
+    );
+}
+
+#[test]
+fn no_line_of_any_screen_is_cut_without_an_ellipsis() {
+    // A long project name, image and service stand for whatever people choose.
+    let mut world = World::failing_canary();
+    let long = "a-very-long-name-that-somebody-chose-for-the-service-and-everything-of-it";
+    world.state.header.project = long.into();
+    let mut green = app(Slot::Green, Mode::Canary, 40);
+    green.service = long.into();
+    world.watch(StateEvent::Instances(vec![green]));
+    for (width, height) in [(120, 36), (80, 24)] {
+        let shown = world.text(width, height);
+        assert!(shown.contains("a-very-long-name-that-s…"), "{shown}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Pane 6: what was done in this session, step by step.
+
+use std::time::Duration;
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::engine::{FileStatus, Outcome, StepResult};
+use crate::policy::Decision;
+use crate::tui::state::{End, Item, OperationView, SPINNER, State, StepView};
+use crate::tui::theme::Theme;
+use crate::tui::{format, text};
+
+use super::{policy, spark};
+
+const PICTURES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// Columns of a step's name and of its time.
+const NAME: usize = 22;
+const TIME: usize = 9;
+
+/// All operations, the newest last.
+pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    if state.activity.operations.is_empty() {
+        return empty(theme);
+    }
+    let mut lines = Vec::new();
+    if state.activity.operations.forgotten() > 0 {
+        lines.push(Line::styled(" older operations: `:` audit writes the whole history", theme.dim));
+        lines.push(Line::default());
+    }
+    for (place, operation) in state.activity.operations.iter().enumerate() {
+        if place > 0 {
+            lines.push(Line::default());
+        }
+        Writer { state, theme, width, lines: &mut lines }.operation(operation);
+    }
+    lines
+}
+
+fn empty(theme: &Theme) -> Vec<Line<'static>> {
+    let step = |key: &'static str, what: &'static str| {
+        Line::from(vec![Span::styled(format!("   {key}  "), theme.key), Span::styled(what, theme.text)])
+    };
+    vec![
+        Line::styled(" nothing was done yet", theme.dim),
+        Line::default(),
+        step("v", "validate: is everything ready?"),
+        step("d", "deploy what the manifest says"),
+        step("p", "promote a canary, then make it stable"),
+        step("?", "all keys"),
+    ]
+}
+
+/// Writes operations as lines.
+struct Writer<'a> {
+    state: &'a State,
+    theme: &'a Theme,
+    width: usize,
+    lines: &'a mut Vec<Line<'static>>,
+}
+
+impl Writer<'_> {
+    fn operation(&mut self, operation: &OperationView) {
+        self.headline(operation);
+        if operation.items.forgotten() > 0 {
+            self.lines.push(Line::styled(
+                format!("   … {} earlier lines", operation.items.forgotten()),
+                self.theme.dim,
+            ));
+        }
+        for item in operation.items.iter() {
+            self.item(item, operation.is_running());
+        }
+        if let Some(end) = &operation.end {
+            self.end(end, operation);
+        }
+    }
+
+    /// When, what, and how it ended.
+    fn headline(&mut self, operation: &OperationView) {
+        let theme = self.theme;
+        let (sign, word, style) = match &operation.end {
+            None => (self.picture(operation.started), "running", theme.warn),
+            Some(End::Told(outcome, _)) => {
+                let (sign, style) = ending(outcome, theme);
+                (sign, outcome.as_str(), style)
+            }
+            Some(End::Missed) => ("?", "ended", theme.warn),
+        };
+        let elapsed = match &operation.end {
+            None => self.since(operation.started),
+            Some(End::Told(_, elapsed)) => format::duration(*elapsed),
+            Some(End::Missed) => String::new(),
+        };
+        let mut spans = vec![
+            Span::styled(format!(" {} ", operation.at.format("%H:%M:%S")), theme.dim),
+            Span::styled(operation.action.name(), theme.strong),
+            Span::styled(format!("  {sign} {word}"), style),
+        ];
+        if !elapsed.is_empty() {
+            spans.push(Span::styled(format!(" · {elapsed}"), theme.dim));
+        }
+        self.lines.push(Line::from(spans));
+    }
+
+    fn item(&mut self, item: &Item, is_running: bool) {
+        let theme = self.theme;
+        match item {
+            Item::Step(step) => self.step(step, is_running),
+            Item::Decided(decision) => self.decided(decision),
+            Item::File(change) => {
+                let (sign, word, style) = match change.status {
+                    FileStatus::New => ("+", "new", theme.ok),
+                    FileStatus::Changed => ("~", "changed", theme.warn),
+                    FileStatus::Same => ("=", "as it should be", theme.dim),
+                };
+                let path = text::clean(&change.path.display().to_string()).into_owned();
+                self.lines.push(Line::from(vec![
+                    Span::styled(format!("   {sign} "), style),
+                    Span::styled(text::left(&path, 30), theme.text),
+                    Span::styled(format!("  {word}"), style),
+                ]));
+            }
+            Item::Notice(notice) => self.paragraph("   · ", notice, theme.dim, theme.text),
+        }
+    }
+
+    fn step(&mut self, step: &StepView, is_running: bool) {
+        let theme = self.theme;
+        let (sign, style, time) = match step.end {
+            Some((StepResult::Ok, elapsed)) => ("✓", theme.ok, format::duration(elapsed)),
+            Some((StepResult::Failed, elapsed)) => ("✗", theme.fail, format::duration(elapsed)),
+            Some((StepResult::Skipped, _)) => ("-", theme.dim, String::new()),
+            None if is_running => (self.picture(step.started), theme.warn, self.since(step.started)),
+            None => ("■", theme.warn, String::new()),
+        };
+        let mut spans = vec![
+            Span::styled(format!("   {sign} "), style),
+            Span::styled(text::left(&step.name, NAME), theme.text),
+            Span::styled(text::right(&time, TIME), theme.dim),
+            Span::raw("  "),
+        ];
+        if let Some(fraction) = step.fraction {
+            spans.push(Span::styled(spark::bar(fraction, 12), style));
+            spans.push(Span::raw(" "));
+        }
+        // A long detail of a failed step is worth more than one line.
+        let indent = 5 + NAME + TIME + 2;
+        let room = self.width.saturating_sub(indent);
+        let is_long = text::width(&step.detail) > room && step.fraction.is_none();
+        if is_long && matches!(step.end, Some((StepResult::Failed, _))) {
+            self.lines.push(Line::from(spans));
+            self.paragraph("       ", &step.detail, theme.fail, theme.text);
+            return;
+        }
+        let detail_style =
+            if matches!(step.end, Some((StepResult::Failed, _))) { theme.text } else { theme.dim };
+        spans.push(Span::styled(step.detail.clone(), detail_style));
+        self.lines.push(Line::from(spans));
+    }
+
+    fn decided(&mut self, decision: &Decision) {
+        let theme = self.theme;
+        let (sign, style) = policy::sign(decision.verdict, theme);
+        let name = format!("policy {}", text::clean(&decision.gate));
+        self.lines.push(Line::from(vec![
+            Span::styled(format!("   {sign} "), style),
+            Span::styled(text::left(&name, NAME), theme.text),
+            Span::styled(text::right(&format::duration(decision.took), TIME), theme.dim),
+            Span::styled(format!("  {}", decision.verdict), style),
+        ]));
+        let tone = if decision.allow { theme.dim } else { theme.text };
+        for reason in &decision.reasons {
+            self.paragraph("       ", reason, style, tone);
+        }
+        if let Some(fault) = &decision.fault {
+            self.paragraph("       ", &fault.to_string(), style, tone);
+            self.paragraph("       next: ", fault.next_step(), theme.dim, theme.dim);
+        }
+    }
+
+    fn end(&mut self, end: &End, operation: &OperationView) {
+        let theme = self.theme;
+        let outcome = match end {
+            End::Told(outcome, _) => outcome,
+            End::Missed => {
+                self.paragraph("   ? ", "its end was missed; `:` audit tells it", theme.warn, theme.text);
+                return;
+            }
+        };
+        let (sign, style) = ending(outcome, theme);
+        let sign = format!("   {sign} ");
+        match outcome {
+            Outcome::Done { summary } => self.paragraph("   → ", summary, style, theme.text),
+            Outcome::Denied { headline, reasons, state }
+            | Outcome::Inconclusive { headline, reasons, state } => {
+                self.paragraph(&sign, headline, style, theme.strong);
+                for reason in reasons.iter().filter(|reason| !is_told(operation, reason)) {
+                    self.paragraph("     • ", reason, style, theme.text);
+                }
+                self.paragraph("     state: ", state, theme.dim, theme.text);
+            }
+            Outcome::Failed { error, state, next } => {
+                self.paragraph(&sign, error, style, theme.strong);
+                self.paragraph("     state: ", state, theme.dim, theme.text);
+                self.paragraph("     next:  ", next, theme.dim, theme.text);
+            }
+            Outcome::Cancelled { state } => self.paragraph("   → ", state, style, theme.text),
+        }
+    }
+
+    /// A text of any length: the lines after the first are indented like it.
+    fn paragraph(&mut self, lead: &str, content: &str, lead_style: Style, style: Style) {
+        let indent = text::width(lead);
+        let room = self.width.saturating_sub(indent + 1).max(10);
+        let mut lead = lead.to_owned();
+        for line in text::clean_lines(content) {
+            for part in text::wrap(&line, room) {
+                let lead = std::mem::replace(&mut lead, " ".repeat(indent));
+                self.lines.push(Line::from(vec![Span::styled(lead, lead_style), Span::styled(part, style)]));
+            }
+        }
+    }
+
+    fn picture(&self, since: std::time::Instant) -> &'static str {
+        let shown = self.state.now.instant.saturating_duration_since(since).as_millis() / SPINNER.as_millis();
+        PICTURES[usize::try_from(shown % 10).unwrap_or(0)]
+    }
+
+    /// Whole seconds since then: a figure that flickers tells nothing.
+    fn since(&self, since: std::time::Instant) -> String {
+        let seconds = self.state.now.instant.saturating_duration_since(since).as_secs();
+        if seconds < 60 { format!("{seconds} s") } else { format::duration(Duration::from_secs(seconds)) }
+    }
+}
+
+/// Sign and style of an outcome.
+const fn ending(outcome: &Outcome, theme: &Theme) -> (&'static str, Style) {
+    match outcome {
+        Outcome::Done { .. } => ("✓", theme.ok),
+        Outcome::Denied { .. } | Outcome::Failed { .. } => ("✗", theme.fail),
+        Outcome::Inconclusive { .. } => ("?", theme.warn),
+        Outcome::Cancelled { .. } => ("■", theme.warn),
+    }
+}
+
+/// Whether a decision above told the reason already.
+fn is_told(operation: &OperationView, reason: &str) -> bool {
+    operation.items.iter().any(|item| match item {
+        Item::Decided(decision) => decision.reasons.iter().any(|told| told == reason),
+        Item::Step(_) | Item::File(_) | Item::Notice(_) => false,
+    })
+}

@@ -1,0 +1,64 @@
+//! What lies on top of the screen, a file each.
+
+mod chaos;
+mod confirm;
+mod decision;
+mod help;
+mod list;
+mod logs;
+mod plan;
+mod promote;
+mod teardown;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::tui::layout;
+use crate::tui::state::{Overlay, State};
+use crate::tui::theme::Theme;
+
+use super::{Measure, footer, frame_box, panel};
+
+/// Draws what lies on top.
+pub fn draw(state: &State, top: &Overlay, frame: &mut Frame<'_>, body: Rect, theme: &Theme) -> Measure {
+    let canvas = Canvas { body, theme, top };
+    match top {
+        Overlay::Menu { selected } => list::menu(*selected, frame, &canvas),
+        Overlay::Palette { input, selected } => list::palette(input, *selected, frame, &canvas),
+        Overlay::Help { scroll } => help::draw(*scroll, frame, &canvas),
+        Overlay::Promote { is_stable } => promote::draw(state, *is_stable, frame, &canvas),
+        Overlay::Chaos(menu) => chaos::draw(state, menu, frame, &canvas),
+        Overlay::Teardown(teardown) => teardown::draw(state, teardown, frame, &canvas),
+        Overlay::Logs(logs) => logs::draw(logs, frame, &canvas),
+        Overlay::Decision { gate, scroll } => decision::draw(state, *gate, *scroll, frame, &canvas),
+        Overlay::Plan { scroll } => plan::draw(state, *scroll, frame, &canvas),
+        Overlay::ConfirmCancel { operation } => confirm::cancel(operation, frame, &canvas),
+        Overlay::ConfirmQuit { operation } => confirm::quit(operation, frame, &canvas),
+    }
+}
+
+/// Where an overlay draws.
+struct Canvas<'a> {
+    body: Rect,
+    theme: &'a Theme,
+    top: &'a Overlay,
+}
+
+impl Canvas<'_> {
+    /// A box in the middle, large enough for so many columns and lines inside;
+    /// returns its inside.
+    fn open(&self, frame: &mut Frame<'_>, title: &str, columns: usize, lines: usize) -> Rect {
+        let size = |inside: usize| u16::try_from(inside + 2).unwrap_or(u16::MAX);
+        let area = layout::centred(self.body, size(columns), size(lines));
+        let bottom = footer::border(self.top.mode(), self.theme);
+        frame_box(frame, area, title, bottom, self.theme.focus, self.theme)
+    }
+
+    /// Lines in the open box, from `first` on.
+    fn fill(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'static>>, first: usize) -> Measure {
+        let measure = Measure { content: lines.len(), page: usize::from(inside.height) };
+        panel::render(frame, inside, lines, first.min(measure.most()));
+        measure
+    }
+}
