@@ -13,6 +13,7 @@ mod catalog;
 mod choose;
 mod command;
 mod effect;
+mod engine;
 mod farewell;
 mod format;
 mod guard;
