@@ -145,7 +145,7 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(80, 20)).unwrap();
         let theme = ThemeName::Dark.tokens();
         let reason = "nothing listens at unix:///var/run/docker.sock";
-        terminal.draw(|frame| drop(draw(frame, reason, 0, &theme))).unwrap();
+        terminal.draw(|frame| _ = draw(frame, reason, 0, &theme)).unwrap();
         insta::assert_snapshot!(terminal.backend());
     }
 }

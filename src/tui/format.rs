@@ -231,7 +231,7 @@ mod tests {
 
     #[rstest]
     #[case(Duration::from_secs(30), "30 s")]
-    #[case(Duration::from_secs(300), "5 m")]
+    #[case(Duration::from_mins(5), "5 m")]
     #[case(Duration::from_millis(500), "500 ms")]
     fn settings_keep_their_unit(#[case] value: Duration, #[case] expected: &str) {
         assert_eq!(setting(value), expected);

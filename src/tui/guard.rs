@@ -14,6 +14,7 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
 use super::view::Measured;
@@ -113,7 +114,9 @@ impl Guard {
 
     /// Forgets what the screen shows, so that the next frame is drawn whole.
     pub fn clear(&mut self) -> Result<(), TuiError> {
-        self.terminal.clear().map_err(doing("clear the terminal"))
+        // `Terminal::clear` would ask the terminal where its cursor is and fail when no answer comes.
+        let size = self.terminal.size().map_err(doing("ask the terminal for its size"))?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(doing("clear the terminal"))
     }
 
     /// Gives the terminal back for a while.

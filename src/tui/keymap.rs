@@ -468,11 +468,11 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_key_of_the_screen() {
-        let rows: String =
-            help().iter().flat_map(|section| &section.rows).map(|(keys, _)| format!(" {keys} ")).collect();
+        let rows: Vec<_> = help().into_iter().flat_map(|section| section.rows).collect();
+        let is_listed = |key: &str| rows.iter().any(|(keys, _)| keys.split(' ').any(|listed| listed == key));
         for pane in Pane::ALL {
             for bind in binds(Mode::Screen(pane)) {
-                assert!(rows.contains(&format!(" {} ", bind.chord)), "{} is missing", bind.chord);
+                assert!(is_listed(&bind.chord.to_string()), "{} is missing", bind.chord);
             }
         }
     }

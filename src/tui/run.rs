@@ -58,8 +58,9 @@ pub(super) trait Screen {
     fn draw(&mut self, state: &State) -> Result<Measured, TuiError>;
     /// Forgets what is shown.
     fn clear(&mut self) -> Result<(), TuiError>;
-    /// Gives the terminal to the shell and stops the process.
-    fn suspend(&mut self);
+    /// Gives the terminal to the shell, stops the process, and takes the
+    /// terminal again when it goes on.
+    fn suspend(&mut self) -> Result<(), TuiError>;
     /// Takes the terminal again.
     fn resume(&mut self) -> Result<(), TuiError>;
 }
@@ -73,9 +74,10 @@ impl Screen for &mut Guard {
         Guard::clear(self)
     }
 
-    fn suspend(&mut self) {
+    fn suspend(&mut self) -> Result<(), TuiError> {
         self.pause();
         signals::stop();
+        Guard::resume(self)
     }
 
     fn resume(&mut self) -> Result<(), TuiError> {
@@ -190,7 +192,7 @@ impl<S: Screen> Session<S> {
             Effect::CloseLogs => tasks.close_logs(),
             Effect::ListBelongings { generation } => tasks.list_belongings(generation),
             Effect::Repaint => self.screen.clear()?,
-            Effect::Suspend => self.screen.suspend(),
+            Effect::Suspend => self.screen.suspend()?,
             // The loop has left before.
             Effect::Quit => {}
         }

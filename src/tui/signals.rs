@@ -1,8 +1,12 @@
 //! What the system tells the process.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Time in which the system has surely stopped all threads.
+const STOP_GRACE: Duration = Duration::from_millis(100);
 
 /// What the system tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +47,11 @@ impl Signals {
     }
 }
 
-/// Stops this process and its group, as Ctrl-Z does outside raw mode.
+/// Stops this process and its group, as Ctrl-Z does outside raw mode, and
+/// returns when it goes on. Where there is no shell to return to (the leader
+/// of an orphaned group) the system ignores the signal and it goes on at once.
 pub fn stop() {
-    // Where it is not allowed (a session leader), nothing stops and nothing is lost.
     let _refused = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+    // The signal stops all threads together, but not before this one has gone on for a moment.
+    std::thread::sleep(STOP_GRACE);
 }

@@ -301,7 +301,7 @@ pub fn manifest() -> Manifest {
                 interval: Duration::from_secs(2),
                 timeout: Duration::from_secs(2),
                 retries: 3,
-                wait: Duration::from_secs(60),
+                wait: Duration::from_mins(1),
                 command: None,
             },
             resources: Resources::default(),
@@ -324,7 +324,7 @@ pub fn manifest() -> Manifest {
             steps: vec![100],
             window: Duration::from_secs(30),
             min_requests: 50,
-            max_wait: Duration::from_secs(300),
+            max_wait: Duration::from_mins(5),
             split: Split::Request,
         },
         policy: PolicySection {

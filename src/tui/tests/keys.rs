@@ -14,7 +14,7 @@ use crate::tui::effect::Effect;
 use crate::tui::message::{Message, Reply, Resync, TerminalMessage};
 use crate::tui::state::{End, Overlay};
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 fn toasts(world: &World) -> Vec<&str> {
     world.state.toasts.shown().iter().map(|toast| toast.text.as_str()).collect()
@@ -30,7 +30,7 @@ fn toasts(world: &World) -> Vec<&str> {
 #[case("5e", Action::Chaos(ChaosFault::Error { rate: 0.5, ttl: TTL }))]
 #[case("5k", Action::Chaos(ChaosFault::Kill))]
 #[case("5x", Action::Chaos(ChaosFault::Recover))]
-#[case("c++s", Action::Chaos(ChaosFault::Slow { duration: 3.0, ttl: Duration::from_secs(300) }))]
+#[case("c++s", Action::Chaos(ChaosFault::Slow { duration: 3.0, ttl: Duration::from_mins(5) }))]
 fn a_key_dispatches_its_action(#[case] keys: &str, #[case] action: Action) {
     assert_eq!(World::failing_canary().keys(keys), [Effect::Dispatch(action)]);
 }

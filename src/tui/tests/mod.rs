@@ -1,6 +1,7 @@
 //! Tests of the app as a whole: screens, keys, the loop, and what must never
 //! happen. Tests of single rules sit beside the rules.
 
+mod demo;
 mod fixtures;
 mod keys;
 mod never;

@@ -98,7 +98,9 @@ impl Screen for Paper {
         Ok(())
     }
 
-    fn suspend(&mut self) {}
+    fn suspend(&mut self) -> Result<(), TuiError> {
+        Ok(())
+    }
 
     fn resume(&mut self) -> Result<(), TuiError> {
         Ok(())

@@ -11,7 +11,7 @@ use crate::tui::theme::ThemeName;
 use super::{keys, overlays};
 
 /// How long leaving waits for the operation that was cancelled for it.
-const LEAVE_GRACE: Duration = Duration::from_secs(60);
+const LEAVE_GRACE: Duration = Duration::from_mins(1);
 
 /// Does what is asked for.
 pub fn run(state: &mut State, command: Command) -> Vec<Effect> {

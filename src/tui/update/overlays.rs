@@ -125,7 +125,7 @@ pub fn clamp(state: &mut State) {
     let most = state.measured.overlay.most();
     match state.overlays.last_mut() {
         Some(Overlay::Help { scroll } | Overlay::Plan { scroll } | Overlay::Decision { scroll, .. }) => {
-            *scroll = (*scroll).min(most)
+            *scroll = (*scroll).min(most);
         }
         Some(Overlay::Teardown(teardown)) => teardown.scroll = teardown.scroll.min(most),
         Some(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::engine::{FileStatus, Outcome, StepResult};
+use crate::engine::{FileChange, FileStatus, Outcome, StepResult};
 use crate::policy::Decision;
 use crate::tui::state::{End, Item, OperationView, SPINNER, State, StepView};
 use crate::tui::theme::Theme;
@@ -69,8 +69,15 @@ impl Writer<'_> {
                 self.theme.dim,
             ));
         }
+        let mut above = None;
         for item in operation.items.iter() {
-            self.item(item, operation.is_running());
+            match item {
+                Item::Step(step) => self.step(step, operation.is_running()),
+                Item::Decided(decision) => self.decided(decision, above),
+                Item::File(change) => self.file(change),
+                Item::Notice(notice) => self.paragraph("   · ", notice, self.theme.dim, self.theme.text),
+            }
+            above = Some(item);
         }
         if let Some(end) = &operation.end {
             self.end(end, operation);
@@ -104,26 +111,19 @@ impl Writer<'_> {
         self.lines.push(Line::from(spans));
     }
 
-    fn item(&mut self, item: &Item, is_running: bool) {
+    fn file(&mut self, change: &FileChange) {
         let theme = self.theme;
-        match item {
-            Item::Step(step) => self.step(step, is_running),
-            Item::Decided(decision) => self.decided(decision),
-            Item::File(change) => {
-                let (sign, word, style) = match change.status {
-                    FileStatus::New => ("+", "new", theme.ok),
-                    FileStatus::Changed => ("~", "changed", theme.warn),
-                    FileStatus::Same => ("=", "as it should be", theme.dim),
-                };
-                let path = text::clean(&change.path.display().to_string()).into_owned();
-                self.lines.push(Line::from(vec![
-                    Span::styled(format!("   {sign} "), style),
-                    Span::styled(text::left(&path, 30), theme.text),
-                    Span::styled(format!("  {word}"), style),
-                ]));
-            }
-            Item::Notice(notice) => self.paragraph("   · ", notice, theme.dim, theme.text),
-        }
+        let (sign, word, style) = match change.status {
+            FileStatus::New => ("+", "new", theme.ok),
+            FileStatus::Changed => ("~", "changed", theme.warn),
+            FileStatus::Same => ("=", "as it should be", theme.dim),
+        };
+        let path = text::clean(&change.path.display().to_string()).into_owned();
+        self.lines.push(Line::from(vec![
+            Span::styled(format!("   {sign} "), style),
+            Span::styled(text::left(&path, NAME + TIME), theme.text),
+            Span::styled(format!("  {word}"), style),
+        ]));
     }
 
     fn step(&mut self, step: &StepView, is_running: bool) {
@@ -160,16 +160,21 @@ impl Writer<'_> {
         self.lines.push(Line::from(spans));
     }
 
-    fn decided(&mut self, decision: &Decision) {
+    fn decided(&mut self, decision: &Decision, above: Option<&Item>) {
         let theme = self.theme;
         let (sign, style) = policy::sign(decision.verdict, theme);
-        let name = format!("policy {}", text::clean(&decision.gate));
-        self.lines.push(Line::from(vec![
-            Span::styled(format!("   {sign} "), style),
-            Span::styled(text::left(&name, NAME), theme.text),
-            Span::styled(text::right(&format::duration(decision.took), TIME), theme.dim),
-            Span::styled(format!("  {}", decision.verdict), style),
-        ]));
+        // The step that asked the gate says the verdict already; the reasons belong below it.
+        let is_told =
+            matches!(above, Some(Item::Step(step)) if step.name == format!("gate {}", decision.gate));
+        if !is_told {
+            let name = format!("gate {}", text::clean(&decision.gate));
+            self.lines.push(Line::from(vec![
+                Span::styled(format!("   {sign} "), style),
+                Span::styled(text::left(&name, NAME), theme.text),
+                Span::styled(text::right(&format::duration(decision.took), TIME), theme.dim),
+                Span::styled(format!("  {}", decision.verdict), style),
+            ]));
+        }
         let tone = if decision.allow { theme.dim } else { theme.text };
         for reason in &decision.reasons {
             self.paragraph("       ", reason, style, tone);

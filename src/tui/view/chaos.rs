@@ -16,18 +16,15 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let obstacle = chaos_obstacle(state);
     let can_inject = obstacle.is_none();
     let mut lines = Vec::new();
-    match obstacle {
-        Some(obstacle) => {
-            for (row, part) in text::wrap(obstacle, width.saturating_sub(4)).into_iter().enumerate() {
-                let sign = if row == 0 { " ✗ " } else { "   " };
-                lines.push(Line::styled(format!("{sign}{part}"), theme.warn));
-            }
+    if let Some(obstacle) = obstacle {
+        for (row, part) in text::wrap(obstacle, width.saturating_sub(4)).into_iter().enumerate() {
+            let sign = if row == 0 { " ✗ " } else { "   " };
+            lines.push(Line::styled(format!("{sign}{part}"), theme.warn));
         }
-        None => {
-            lines.push(target(state, theme));
-            lines.push(Line::default());
-            lines.extend(keys(theme, width));
-        }
+    } else {
+        lines.push(target(state, theme));
+        lines.push(Line::default());
+        lines.extend(keys(theme, width));
     }
     lines.push(Line::default());
     match &state.watch.chaos {

@@ -23,16 +23,25 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         return vec![Line::styled(" nothing runs", theme.dim), Line::styled(" d deploys", theme.dim)];
     }
     let longest = instances.iter().map(|instance| text::width(&instance.service)).max().unwrap_or(0);
-    let name = longest.clamp(9, width.saturating_sub(30).max(9));
+    let word = instances.iter().map(|instance| instance.health.as_str().len()).max().unwrap_or(0);
+    let columns = Columns { name: longest.clamp(3, width.saturating_sub(29).max(9)), word, width };
     let mut lines = Vec::new();
     for instance in instances {
-        lines.push(line(instance, state, name, width, theme));
+        lines.push(line(instance, state, columns, theme));
         lines.extend(trouble(instance, width, theme));
     }
     lines
 }
 
-fn line(instance: &Instance, state: &State, name: usize, width: usize, theme: &Theme) -> Line<'static> {
+/// Columns of the parts, the same in all lines.
+#[derive(Clone, Copy)]
+struct Columns {
+    name: usize,
+    word: usize,
+    width: usize,
+}
+
+fn line(instance: &Instance, state: &State, columns: Columns, theme: &Theme) -> Line<'static> {
     let (sign, word, style) = health(&instance.health, theme);
     let (mode, mode_style) = match instance.role {
         Role::App { mode: Mode::Stable, .. } => ("stable", theme.text),
@@ -47,13 +56,22 @@ fn line(instance: &Instance, state: &State, name: usize, width: usize, theme: &T
     let memory = instance.usage.map(|usage| format::bytes(usage.memory)).unwrap_or_default();
     let mut spans = vec![
         Span::styled(format!(" {sign} "), style),
-        Span::styled(text::left(&text::clean(&instance.service), name), theme.text),
+        Span::styled(text::left(&text::clean(&instance.service), columns.name), theme.text),
         Span::styled(format!(" {}", text::left(mode, 6)), mode_style),
-        Span::styled(format!(" {}", text::left(word, 9)), style),
+        Span::styled(format!(" {}", text::left(word, columns.word)), style),
         Span::styled(text::right(&age, 5), theme.dim),
-        Span::styled(text::right(&memory, 6), theme.dim),
     ];
-    if width >= ROOMY {
+    if instance.restarts > 0 {
+        spans.push(Span::styled(format!(" ↻{}", instance.restarts), theme.warn));
+    }
+    // The memory has a column of its own as far as there is room for it.
+    let used: usize = spans.iter().map(|span| text::width(&span.content)).sum();
+    let place = 3 + columns.name + 7 + 1 + columns.word + 5 + 9;
+    let edge = place.min(columns.width.saturating_sub(1));
+    if edge > used + text::width(&memory) {
+        spans.push(Span::styled(text::right(&memory, edge - used), theme.dim));
+    }
+    if columns.width >= ROOMY {
         let version = instance.release.as_ref().map_or("", |release| release.version.as_str());
         let cpu = instance
             .usage
@@ -64,9 +82,6 @@ fn line(instance: &Instance, state: &State, name: usize, width: usize, theme: &T
         spans.push(Span::styled(format!("   {}", text::left(&text::clean(version), 14)), theme.text));
         spans.push(Span::styled(format!(" {endpoint}"), theme.dim));
     }
-    if instance.restarts > 0 {
-        spans.push(Span::styled(format!(" ↻{}", instance.restarts), theme.warn));
-    }
     Line::from(spans)
 }
 
@@ -75,8 +90,7 @@ const fn health(health: &Health, theme: &Theme) -> (&'static str, &'static str, 
     match health {
         Health::Starting => ("◌", health.as_str(), theme.warn),
         Health::Healthy => ("●", health.as_str(), theme.ok),
-        Health::Unhealthy(_) => ("✗", health.as_str(), theme.fail),
-        Health::Exited(_) => ("✗", health.as_str(), theme.fail),
+        Health::Unhealthy(_) | Health::Exited(_) => ("✗", health.as_str(), theme.fail),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::tui::text;
 use crate::tui::theme::Theme;
 
 /// Hints that stay when there is no room for all.
-const ALWAYS: [&str; 2] = ["help", "quit"];
+const ALWAYS: [&str; 3] = ["menu", "help", "quit"];
 
 /// Draws the keys of the screen; what lies on top has its keys in its border.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
@@ -19,8 +19,10 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
 
 /// As many hints as there is room for.
 fn line(hints: Vec<(String, &'static str)>, width: usize, theme: &Theme) -> Line<'static> {
-    let (pinned, others): (Vec<_>, Vec<_>) = hints.into_iter().partition(|(_, word)| ALWAYS.contains(word));
     let size = |(key, word): &(String, &'static str)| text::width(key) + 1 + word.len() + 2;
+    let has_room = hints.iter().map(size).sum::<usize>() < width;
+    let (pinned, others): (Vec<_>, Vec<_>) =
+        hints.into_iter().partition(|(_, word)| !has_room && ALWAYS.contains(word));
     let kept: usize = pinned.iter().map(size).sum();
     let mut room = width.saturating_sub(kept + 1);
     let mut spans = vec![Span::raw(" ")];

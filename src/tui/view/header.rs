@@ -17,9 +17,14 @@ use super::panel::cut_line;
 /// room.
 struct Segment {
     spans: Vec<Span<'static>>,
+    /// The same in fewer columns; empty where there is no shorter way.
+    short: Vec<Span<'static>>,
     /// 0 stays longest.
     rank: u8,
 }
+
+/// Columns between two parts.
+const GAP: usize = 3;
 
 /// Draws the first row.
 pub fn draw(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
@@ -29,16 +34,11 @@ pub fn draw(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
     segments.push(mode(state, theme));
     segments.extend(chaos(state, theme));
     let room = usize::from(area.width).saturating_sub(clock.len() + 2);
-    while total(&segments) > room && segments.len() > 1 {
-        let least = segments.iter().enumerate().max_by_key(|(_, segment)| segment.rank).map(|(i, _)| i);
-        if let Some(least) = least {
-            segments.remove(least);
-        }
-    }
+    let segments = fitting(segments, room);
     let mut spans = vec![Span::raw(" ")];
     for (place, segment) in segments.into_iter().enumerate() {
         if place > 0 {
-            spans.push(Span::raw("   "));
+            spans.push(Span::raw(" ".repeat(GAP)));
         }
         spans.extend(segment.spans);
     }
@@ -48,10 +48,32 @@ pub fn draw(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
     frame.render_widget(Paragraph::new(clock), right);
 }
 
-fn total(segments: &[Segment]) -> usize {
-    let spans: usize =
-        segments.iter().flat_map(|segment| &segment.spans).map(|span| text::width(&span.content)).sum();
-    1 + spans + 3 * segments.len().saturating_sub(1)
+/// What there is room for, the most important first, in full or short.
+fn fitting(segments: Vec<Segment>, room: usize) -> Vec<Segment> {
+    let mut by_rank: Vec<usize> = (0..segments.len()).collect();
+    by_rank.sort_by_key(|place| segments[*place].rank);
+    let mut left = room.saturating_sub(1);
+    let mut kept: Vec<Option<Vec<Span<'static>>>> = vec![None; segments.len()];
+    for place in by_rank {
+        let segment = &segments[place];
+        let found = [&segment.spans, &segment.short]
+            .into_iter()
+            .filter(|spans| !spans.is_empty())
+            .find(|spans| columns(spans) <= left || segment.rank == 0);
+        if let Some(spans) = found {
+            left = left.saturating_sub(columns(spans) + GAP);
+            kept[place] = Some(spans.clone());
+        }
+    }
+    segments
+        .into_iter()
+        .zip(kept)
+        .filter_map(|(segment, kept)| kept.map(|spans| Segment { spans, ..segment }))
+        .collect()
+}
+
+fn columns(spans: &[Span<'static>]) -> usize {
+    spans.iter().map(|span| text::width(&span.content)).sum()
 }
 
 fn brand(state: &State, theme: &Theme) -> Segment {
@@ -62,25 +84,25 @@ fn brand(state: &State, theme: &Theme) -> Segment {
             Span::styled(" ▸ ", theme.dim),
             Span::styled(project, theme.strong),
         ],
+        short: Vec::new(),
         rank: 0,
     }
 }
 
 fn connection(state: &State, theme: &Theme) -> Segment {
     let target = state.header.target;
-    let spans = match &state.watch.connection {
-        Connection::Connecting => {
-            vec![Span::styled(format!("{target} "), theme.text), Span::styled("◌ connecting", theme.warn)]
-        }
-        Connection::Up(info) => {
-            let version = text::cut(&text::clean(&info.version), 14).into_owned();
-            vec![Span::styled(format!("{target} {version} "), theme.text), Span::styled("●", theme.ok)]
-        }
-        Connection::Down { .. } => {
-            vec![Span::styled(format!("{target} "), theme.text), Span::styled("○ not reachable", theme.fail)]
-        }
+    let name = |text: String| Span::styled(text, theme.text);
+    let (about, sign, word, style) = match &state.watch.connection {
+        Connection::Connecting => (String::new(), "◌", " connecting", theme.warn),
+        Connection::Up(info) => (format!(" {}", text::clean(&info.version)), "●", "", theme.ok),
+        Connection::Down { .. } => (String::new(), "○", " not reachable", theme.fail),
     };
-    Segment { spans, rank: 3 }
+    let about = text::cut(&about, 15).into_owned();
+    Segment {
+        spans: vec![name(format!("{target}{about} ")), Span::styled(format!("{sign}{word}"), style)],
+        short: vec![name(format!("{target} ")), Span::styled(sign, style)],
+        rank: 3,
+    }
 }
 
 /// The version that serves; before a deploy nothing.
@@ -88,7 +110,7 @@ fn version(state: &State, theme: &Theme) -> Option<Segment> {
     let release = state.watch.live.release.as_ref()?;
     let version = text::cut(&text::clean(&release.version), 20).into_owned();
     let spans = vec![Span::styled("app ", theme.dim), Span::styled(version, theme.text)];
-    Some(Segment { spans, rank: 4 })
+    Some(Segment { spans, short: Vec::new(), rank: 4 })
 }
 
 fn mode(state: &State, theme: &Theme) -> Segment {
@@ -104,19 +126,22 @@ fn mode(state: &State, theme: &Theme) -> Segment {
         let declared = watch.manifest().map_or(Mode::Stable, |manifest| manifest.services.mode);
         Span::styled(format!("· {declared}"), theme.dim)
     };
-    Segment { spans: vec![span], rank: 1 }
+    Segment { spans: vec![span], short: Vec::new(), rank: 1 }
 }
 
 fn chaos(state: &State, theme: &Theme) -> Option<Segment> {
     let chaos = state.watch.chaos.as_ref()?;
     let detail = text::cut(&text::clean(&chaos.detail), 28).into_owned();
-    let left = chaos
-        .until
-        .map(|until| {
-            format!(" · {} left", format::countdown((until - state.now.wall.to_utc()).num_seconds()))
-        })
-        .unwrap_or_default();
-    Some(Segment { spans: vec![Span::styled(format!("chaos {detail}{left}"), theme.chaos)], rank: 2 })
+    let left = chaos.until.map(|until| {
+        let seconds = (until - state.now.wall.to_utc()).num_seconds();
+        format::countdown(seconds)
+    });
+    let (full, short) = match left {
+        Some(left) => (format!("chaos {detail} · {left} left"), format!("chaos {left}")),
+        None => (format!("chaos {detail}"), "chaos".to_owned()),
+    };
+    let span = |text| vec![Span::styled(text, theme.chaos)];
+    Some(Segment { spans: span(full), short: span(short), rank: 2 })
 }
 
 /// Says that the target is not reachable and when it is tried again.

@@ -37,13 +37,13 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
 
 /// Whether the generated files follow the manifest, for the lower border.
 pub fn bottom(state: &State, theme: &Theme) -> Line<'static> {
-    let (sign, word, style) = match state.watch.generated {
-        GeneratedState::Unknown => ("·", "generated files: not looked at yet", theme.dim),
-        GeneratedState::Absent => ("○", "not generated yet: i", theme.warn),
-        GeneratedState::Stale => ("✗", "generated files are stale: i", theme.fail),
-        GeneratedState::UpToDate => ("✓", "generated files up to date", theme.ok),
+    let (word, style) = match state.watch.generated {
+        GeneratedState::Unknown => ("· not looked at", theme.dim),
+        GeneratedState::Absent => ("○ not yet: i", theme.warn),
+        GeneratedState::Stale => ("✗ stale: i", theme.fail),
+        GeneratedState::UpToDate => ("✓ up to date", theme.ok),
     };
-    Line::styled(format!(" {sign} {word} "), style)
+    Line::from(vec![Span::styled(" generated ", theme.dim), Span::styled(word, style)])
 }
 
 /// A section of the manifest.
@@ -57,8 +57,10 @@ impl Section {
         let column = self.rows.iter().map(|(key, ..)| key.len()).max().unwrap_or(0).max(7) + 2;
         lines.push(Line::styled(format!(" {}", self.name), theme.dim));
         for (key, value, style) in self.rows {
+            // A value without a key needs no column for it.
+            let key = if key.is_empty() { String::new() } else { text::left(key, column) };
             lines.push(Line::from(vec![
-                Span::styled(format!("   {}", text::left(key, column)), theme.dim),
+                Span::styled(format!("   {key}"), theme.dim),
                 Span::styled(text::clean(&value).into_owned(), style),
             ]));
         }
@@ -107,10 +109,7 @@ fn sections(manifest: &Manifest, theme: &Theme) -> Vec<Section> {
         },
         Section {
             name: "network",
-            rows: vec![plain(
-                "name",
-                format!("{} ({})", manifest.network.name, manifest.network.driver_type),
-            )],
+            rows: vec![plain("", format!("{} ({})", manifest.network.name, manifest.network.driver_type))],
         },
         Section { name: "canary", rows: under_test },
         Section {

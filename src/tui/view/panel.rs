@@ -95,16 +95,19 @@ impl<'a> Panel<'a> {
             }
         } else {
             // Where all names do not fit, the chosen one keeps its name and the others their number.
-            let names: usize = self.placed.tabs.iter().map(|pane| pane.title().len() + 5).sum();
-            let has_room = names + 2 <= usize::from(area.width);
+            let names: usize = self.placed.tabs.iter().map(|pane| pane.title().len() + 3).sum();
+            let has_room = names + 6 <= usize::from(area.width);
             for (place, pane) in self.placed.tabs.iter().enumerate() {
                 if place > 0 {
-                    spans.push(Span::styled(" │ ", theme.border));
+                    spans.push(Span::raw(" "));
                 }
                 let is_chosen = *pane == self.placed.pane;
                 let name = if is_chosen || has_room { format!(" {}", pane.title()) } else { String::new() };
+                let (open, close) = if is_chosen { ("[", "]") } else { ("", "") };
+                let style = if is_chosen { chosen } else { theme.dim };
+                spans.push(Span::styled(open, style));
                 spans.push(Span::styled((pane.index() + 1).to_string(), theme.key));
-                spans.push(Span::styled(name, if is_chosen { chosen } else { theme.dim }));
+                spans.push(Span::styled(format!("{name}{close}"), style));
             }
         }
         spans.push(Span::raw(" "));
@@ -112,10 +115,10 @@ impl<'a> Panel<'a> {
     }
 }
 
-/// `5–17 of 40` for the lower border.
-fn position(first: usize, measure: Measure, theme: &Theme) -> Line<'static> {
+/// `↕17/40`: the last line shown, and how many there are.
+pub fn position(first: usize, measure: Measure, theme: &Theme) -> Line<'static> {
     let last = (first + measure.page).min(measure.content);
-    Line::from(Span::styled(format!(" ↕ {}–{last} of {} ", first + 1, measure.content), theme.dim))
+    Line::from(Span::styled(format!(" ↕{last}/{} ", measure.content), theme.dim))
 }
 
 /// Draws the lines from `first` on, each cut to the width.

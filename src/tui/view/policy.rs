@@ -24,7 +24,7 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         return vec![Line::styled(" no gate was asked yet", theme.dim)];
     }
     let longest = state.watch.gates.iter().map(|view| text::width(&view.gate)).max().unwrap_or(0);
-    let column = longest.clamp(8, 20);
+    let column = longest.min(20);
     let mut lines = Vec::new();
     for view in &state.watch.gates {
         gate(view, column, width, theme, &mut lines);
@@ -64,11 +64,19 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
         Span::styled(format!("{name} "), theme.strong),
         Span::styled(decision.verdict.as_str(), style),
     ];
-    if !decision.allow && !blocks.is_empty() {
-        spans.push(Span::styled(" → blocks ", theme.dim));
-        spans.push(Span::styled(blocks, theme.text));
+    let consequence = [Span::styled(" → blocks ", theme.dim), Span::styled(blocks, theme.text)];
+    let needed: usize = spans.iter().chain(&consequence).map(|span| text::width(&span.content)).sum();
+    if decision.allow || view.blocks.is_empty() {
+        lines.push(Line::from(spans));
+    } else if needed <= width {
+        spans.extend(consequence);
+        lines.push(Line::from(spans));
+    } else {
+        lines.push(Line::from(spans));
+        let mut below = vec![Span::raw("  ")];
+        below.extend(consequence);
+        lines.push(Line::from(below));
     }
-    lines.push(Line::from(spans));
     lines.extend(checks(decision, theme));
     for (text, style) in explanations(decision, theme) {
         let parts = text::wrap(&text, width.saturating_sub(6));
@@ -109,15 +117,12 @@ pub fn checks(decision: &Decision, theme: &Theme) -> Vec<Line<'static>> {
 /// The comparison as it turned out: what must hold, or its opposite.
 fn relation(must: &str, holds: bool) -> &str {
     match (must, holds) {
-        (">=", true) => "≥",
+        (">=", true) | ("<", false) => "≥",
         (">=", false) | ("<", true) => "<",
-        ("<=", true) => "≤",
+        ("<=", true) | (">", false) => "≤",
         ("<=", false) | (">", true) => ">",
-        ("<", false) => "≥",
-        (">", false) => "≤",
-        ("==", true) => "=",
+        ("==", true) | ("!=", false) => "=",
         ("==", false) | ("!=", true) => "≠",
-        ("!=", false) => "=",
         (other, _) => other,
     }
 }

@@ -38,7 +38,7 @@ pub fn draw(
         None => vec![Line::styled(" It does not apply now, so it was not asked.", theme.dim)],
     };
     let inside = canvas.open(frame, &title, width, lines.len());
-    Canvas::fill(frame, inside, lines, scroll)
+    canvas.read(frame, inside, lines, scroll)
 }
 
 struct Writer<'a> {

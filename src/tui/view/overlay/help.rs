@@ -35,5 +35,5 @@ pub fn draw(scroll: usize, frame: &mut Frame<'_>, canvas: &Canvas<'_>) -> Measur
     ));
     let title = format!("help · all keys · swiftdeploy {}", env!("CARGO_PKG_VERSION"));
     let inside = canvas.open(frame, &title, 78, lines.len());
-    Canvas::fill(frame, inside, lines, scroll)
+    canvas.read(frame, inside, lines, scroll)
 }

@@ -13,7 +13,9 @@ use crate::tui::view::Measure;
 use super::Canvas;
 
 /// Columns of both.
-const COLUMNS: usize = 72;
+const COLUMNS: usize = 78;
+/// Columns of the group's name in the menu.
+const GROUP: usize = 9;
 
 /// Everything that can be done, by group.
 pub fn menu(selected: usize, frame: &mut Frame<'_>, canvas: &Canvas<'_>) -> Measure {
@@ -26,7 +28,7 @@ pub fn menu(selected: usize, frame: &mut Frame<'_>, canvas: &Canvas<'_>) -> Meas
         .map(|(place, entry)| {
             let heading = if entry.group == group { "" } else { entry.group };
             group = entry.group;
-            line(heading, entry, place == selected, usize::from(inside.width), theme)
+            line(Some(heading), entry, place == selected, usize::from(inside.width), theme)
         })
         .collect();
     fill(frame, inside, lines, selected)
@@ -51,7 +53,7 @@ pub fn palette(input: &Input, selected: usize, frame: &mut Frame<'_>, canvas: &C
     let mut lines: Vec<_> = found
         .iter()
         .enumerate()
-        .map(|(place, entry)| line("", entry, place == selected, usize::from(inside.width), theme))
+        .map(|(place, entry)| line(None, entry, place == selected, usize::from(inside.width), theme))
         .collect();
     if lines.is_empty() {
         lines.push(Line::styled("   no such command", theme.dim));
@@ -65,24 +67,27 @@ fn fill(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'static>>, selected
     Canvas::fill(frame, inside, lines, first)
 }
 
-fn line(heading: &'static str, entry: &Entry, is_chosen: bool, width: usize, theme: &Theme) -> Line<'static> {
+fn line(
+    heading: Option<&'static str>,
+    entry: &Entry,
+    is_chosen: bool,
+    width: usize,
+    theme: &Theme,
+) -> Line<'static> {
     let mark = if is_chosen { "▸" } else { " " };
     let key = entry.key().unwrap_or_default();
-    let about = width.saturating_sub(1 + 9 + 2 + 16 + 3 + 2);
-    if is_chosen {
-        let row = format!(
-            " {}{mark} {} {} {} ",
-            text::left(heading, 9),
-            text::left(entry.name, 15),
-            text::left(entry.about, about),
-            text::right(&key, 2),
-        );
-        return Line::styled(row, theme.selected);
-    }
-    Line::from(vec![
-        Span::styled(format!(" {}", text::left(heading, 9)), theme.dim),
-        Span::styled(format!("{mark} {} ", text::left(entry.name, 15)), theme.strong),
+    let group = heading.map(|heading| format!(" {}", text::left(heading, GROUP))).unwrap_or_default();
+    // Mark, name and key with the blanks between them.
+    let about = width.saturating_sub(text::width(&group) + 3 + 15 + 1 + 4);
+    let spans = vec![
+        Span::styled(group, theme.dim),
+        Span::styled(format!(" {mark} {} ", text::left(entry.name, 15)), theme.strong),
         Span::styled(format!("{} ", text::left(entry.about, about)), theme.dim),
         Span::styled(format!("{} ", text::right(&key, 2)), theme.key),
-    ])
+    ];
+    if is_chosen {
+        let row: String = spans.iter().map(|span| span.content.as_ref()).collect();
+        return Line::styled(row, theme.selected);
+    }
+    Line::from(spans)
 }

@@ -55,6 +55,18 @@ impl Canvas<'_> {
         frame_box(frame, area, title, bottom, self.theme.focus, self.theme)
     }
 
+    /// Like [`Canvas::fill`], for a box that is all text: tells in its lower
+    /// border where it is scrolled to.
+    fn read(&self, frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'static>>, first: usize) -> Measure {
+        let measure = Self::fill(frame, inside, lines, first);
+        if measure.most() > 0 {
+            let position = panel::position(first.min(measure.most()), measure, self.theme);
+            let below = Rect { y: inside.bottom(), height: 1, ..inside }.intersection(frame.area());
+            frame.render_widget(position.right_aligned(), below);
+        }
+        measure
+    }
+
     /// Lines in the open box, from `first` on.
     fn fill(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'static>>, first: usize) -> Measure {
         let measure = Measure { content: lines.len(), page: usize::from(inside.height) };

@@ -23,7 +23,7 @@ pub fn draw(state: &State, scroll: usize, frame: &mut Frame<'_>, canvas: &Canvas
         None => vec![Line::styled(" no plan was made yet", theme.dim)],
     };
     let inside = canvas.open(frame, "plan · what deploy would do; nothing was changed", COLUMNS, lines.len());
-    Canvas::fill(frame, inside, lines, scroll)
+    canvas.read(frame, inside, lines, scroll)
 }
 
 fn lines(plan: &PlanReport, theme: &Theme) -> Vec<Line<'static>> {
