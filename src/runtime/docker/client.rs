@@ -175,3 +175,53 @@ pub fn or_absent<T>(result: Result<T, Failure>) -> Result<Option<T>, RuntimeErro
         Err(failure) => Err(failure.error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A daemon that answers every call with the same bytes, or never.
+    async fn daemon(answer: Option<&'static str>) -> Client {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.unwrap_or_default().as_bytes()).await;
+                kept.push(stream);
+            }
+        });
+        let docker = Docker::connect_with_http(&address, 60, bollard::API_DEFAULT_VERSION).unwrap();
+        Client { docker, address, project: "shop".into() }
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_hangs_is_given_up_with_what_was_being_done() {
+        let client = daemon(None).await;
+        let limit = Duration::from_millis(50);
+        let failure = client.within(limit, "inspecting x", client.docker.info()).await.unwrap_err();
+        assert_eq!(failure.error.to_string(), "inspecting x: the daemon gave no answer within 50ms");
+    }
+
+    #[rstest]
+    #[case("HTTP/1.1 404 Not Found\r\ncontent-length: 18\r\n\r\n{\"message\":\"gone\"}", true, false)]
+    #[case("HTTP/1.1 409 Conflict\r\ncontent-length: 18\r\n\r\n{\"message\":\"used\"}", false, true)]
+    #[tokio::test]
+    async fn statuses_that_may_be_no_harm_are_kept(
+        #[case] answer: &'static str,
+        #[case] is_absent: bool,
+        #[case] is_conflict: bool,
+    ) {
+        let client = daemon(Some(answer)).await;
+        let failure = client.read("inspecting x", client.docker.info()).await.unwrap_err();
+        assert_eq!((failure.is_absent(), failure.is_conflict()), (is_absent, is_conflict));
+        let words = failure.reason();
+        assert!(words == "gone" || words == "used", "{words}");
+        assert_eq!(or_absent::<()>(Err(failure)).is_ok(), is_absent);
+    }
+}

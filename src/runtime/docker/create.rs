@@ -9,6 +9,7 @@ use bollard::models::{
     MountVolumeOptions, NetworkingConfig, PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
+use super::labels;
 use crate::domain::stack::{self, ContainerSpec, MountSource};
 
 /// A network that a container joins, under the names by which others find it.
@@ -104,7 +105,12 @@ fn volume_mount(mount: &stack::Mount, project: &str) -> Mount {
         source: Some(volume_name(project, volume)),
         target: Some(mount.target.clone()),
         read_only: Some(mount.read_only),
-        volume_options: Some(MountVolumeOptions { no_copy: Some(no_copy), ..MountVolumeOptions::default() }),
+        volume_options: Some(MountVolumeOptions {
+            no_copy: Some(no_copy),
+            // Should the volume be gone, the daemon makes it with these.
+            labels: Some(labels::of_volume(project, volume)),
+            ..MountVolumeOptions::default()
+        }),
         ..Mount::default()
     }
 }
@@ -167,7 +173,6 @@ pub fn whole_seconds(duration: Duration) -> i64 {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use super::super::labels;
     use super::*;
     use crate::domain::stack::{FileSet, HealthSpec, PublishedPort, Role};
     use crate::domain::{Mode, Slot};
@@ -242,6 +247,9 @@ mod tests {
             containers: Vec::new(),
         };
         assert_eq!(volume_name("shop", "logs"), stack.volume_name("logs"));
+        let labels: std::collections::BTreeMap<_, _> =
+            labels::of_volume("shop", "logs").into_iter().collect();
+        assert_eq!(labels, stack.volume_labels("logs"));
     }
 
     #[test]

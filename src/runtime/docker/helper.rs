@@ -80,6 +80,7 @@ impl Helper {
                 target: Some(Self::folder(*set)),
                 volume_options: Some(MountVolumeOptions {
                     no_copy: Some(true),
+                    labels: Some(labels::of_volume(&client.project, set.volume())),
                     ..MountVolumeOptions::default()
                 }),
                 ..Mount::default()

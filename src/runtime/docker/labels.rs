@@ -3,11 +3,20 @@
 
 use std::collections::HashMap;
 
-use crate::domain::stack::{Role, label};
+use crate::domain::stack::{Role, compose_label, label};
 use crate::domain::{Mode, Slot};
 
 /// The value of [`label::ROLE`] on throw-away containers.
 const HELPER: &str = "helper";
+
+/// The labels of a volume, as `Stack::volume_labels` makes them for whoever
+/// knows the whole stack.
+pub fn of_volume(project: &str, volume: &str) -> HashMap<String, String> {
+    [(label::PROJECT, project), (compose_label::PROJECT, project), (compose_label::VOLUME, volume)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
 
 /// The labels of a throw-away container. Not Compose's: it would list it.
 pub fn of_helper(project: &str) -> HashMap<String, String> {

@@ -47,6 +47,24 @@ pub async fn served(http: &reqwest::Client, address: SocketAddr) -> Result<Strin
     Ok(text.trim().to_owned())
 }
 
+/// Whether anything of ours is served within the limit, be it at the second
+/// try: a proxy that is busy for a moment is not to be taken for a dead one.
+pub async fn answers(
+    http: &reqwest::Client,
+    clock: &SharedClock,
+    address: SocketAddr,
+    limit: Duration,
+) -> bool {
+    let started = clock.instant();
+    while served(http, address).await.is_err() {
+        if clock.instant().saturating_duration_since(started) >= limit {
+            return false;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    true
+}
+
 /// Waits until a generation is served `in_a_row` times, one after the other;
 /// the error says what is served instead.
 ///

@@ -25,7 +25,7 @@ use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
 const ROUTES: &str = "routes.json";
 /// Longest wait for a loaded configuration to be served.
 const SERVED: Duration = Duration::from_secs(15);
-/// Longest wait for the old configuration after a failure.
+/// Longest wait for what should be serving already.
 const RESTORED: Duration = Duration::from_secs(5);
 
 /// A configuration and the routing states beside it.
@@ -168,6 +168,13 @@ pub async fn route(
         doing: "routing".to_owned(),
         reason: "the proxy does not run; `swiftdeploy deploy` starts it".to_owned(),
     })?;
+    if proxy.spec().is_none() {
+        return Err(RuntimeError::Engine {
+            doing: "routing".to_owned(),
+            reason: "Compose started the proxy with files of its own; `swiftdeploy deploy` takes it over"
+                .to_owned(),
+        });
+    }
     let image = image_of(client, &proxy).await?;
     let version = runtime.nginx.find(client, spec, &image).await?;
     let text = files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses))?;
@@ -230,7 +237,9 @@ impl Load<'_> {
         if output.code == 0 {
             return Ok(());
         }
-        Err(RuntimeError::ProxyRefused { reason: nginx::complaint(&output.text) })
+        // A person knows the file by its own name only.
+        let reason = nginx::complaint(&output.text).replace(CANDIDATE, CONFIG);
+        Err(RuntimeError::ProxyRefused { reason })
     }
 
     async fn load(&self, generation: &str, limit: Duration) -> Result<(), RuntimeError> {
@@ -267,7 +276,7 @@ pub async fn ensure(
     if let Some(found) = &found
         && found.is_running
         && found.spec() == Some(spec.hash().as_str())
-        && marker::served(&runtime.http, address).await.is_ok()
+        && marker::answers(&runtime.http, &runtime.clock, address, RESTORED).await
     {
         return Ok(());
     }
