@@ -7,6 +7,7 @@
 //! a target with more than one host can implement it.
 
 mod error;
+pub mod local;
 mod model;
 
 pub use error::RuntimeError;
