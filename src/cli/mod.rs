@@ -20,7 +20,8 @@ use failure::Failure;
 /// Runs what the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(code) = internal::dispatch() {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = internal::dispatch(&arguments) {
         return code;
     }
     let cli = Cli::parse();

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::project::Project;
 use crate::clock::SharedClock;
 use crate::domain::Target;
-use crate::manifest::{EngineKind, Manifest};
+use crate::manifest::{EngineKind, Health, Manifest};
 use crate::policy::{EmbeddedEngine, OpaEngine, PolicyEngine};
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
 use crate::runtime::local::{LocalOptions, LocalRuntime};
@@ -33,7 +33,7 @@ pub struct SessionKey {
     target: Target,
     project: String,
     command: Option<Vec<String>>,
-    health_path: String,
+    health: Health,
     service_port: u16,
     engine: EngineKind,
     policy_port: u16,
@@ -48,7 +48,7 @@ impl SessionKey {
             target,
             project: manifest.project.clone(),
             command: manifest.services.command.clone(),
-            health_path: manifest.services.health.path.clone(),
+            health: manifest.services.health.clone(),
             service_port: manifest.services.port,
             engine: engine_kind(manifest, target),
             policy_port: manifest.policy.port,
@@ -101,10 +101,13 @@ impl Assemble for RealParts {
             ),
             Target::Local => Arc::new(LocalRuntime::new(LocalOptions {
                 project: manifest.project.clone(),
+                folder: project.root().to_owned(),
                 state_dir: project.state_file("local"),
                 program: self.program.clone(),
                 command: manifest.services.command.clone(),
                 health_path: manifest.services.health.path.clone(),
+                health_timeout: manifest.services.health.timeout,
+                health_wait: manifest.services.health.wait,
                 clock: Arc::clone(&self.clock),
             })?),
         };

@@ -8,6 +8,7 @@
 
 pub mod docker;
 mod error;
+pub mod local;
 mod model;
 
 pub use error::RuntimeError;

@@ -1,0 +1,78 @@
+//! Who listens on the proxy's public port.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use super::os::{self, Listener};
+
+/// Why a port can not be had, or that it can.
+pub enum Port {
+    /// Nobody listens, and we may.
+    Free,
+    /// Somebody listens; who, as far as can be told.
+    Taken(Vec<Listener>),
+    /// Nobody listens, but we may not either.
+    Forbidden(String),
+}
+
+/// Tries to listen, which is the only sure answer.
+pub fn look(bind: IpAddr, port: u16) -> Port {
+    match TcpListener::bind(SocketAddr::new(bind, port)) {
+        Ok(_) => Port::Free,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Port::Taken(os::listeners(port)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Port::Forbidden(format!(
+            "nobody, but this user may not listen on port {port} (only root may below 1024)"
+        )),
+        Err(error) => Port::Forbidden(format!("nobody, but {bind} cannot be listened on: {error}")),
+    }
+}
+
+/// The owners in words: `python3 (pid 4242)`.
+pub fn describe(listeners: &[Listener]) -> String {
+    let mut names: Vec<String> = listeners
+        .iter()
+        .map(|listener| match (&listener.name, listener.pid, listener.uid) {
+            (Some(name), Some(pid), _) => format!("{name} (pid {pid})"),
+            (None, Some(pid), _) => format!("process {pid}"),
+            (_, None, Some(uid)) => format!("a process of user {uid}"),
+            (_, None, None) => "another process".into(),
+        })
+        .collect();
+    names.dedup();
+    if names.is_empty() { "another process".into() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn listener(pid: Option<u32>, name: Option<&str>, uid: Option<u32>) -> Listener {
+        Listener { pid, name: name.map(Into::into), uid }
+    }
+
+    #[rstest]
+    #[case::named(&[listener(Some(4242), Some("python3"), Some(0))], "python3 (pid 4242)")]
+    #[case::of_another_user(&[listener(None, None, Some(33))], "a process of user 33")]
+    #[case::nameless(&[listener(Some(7), None, None)], "process 7")]
+    #[case::nothing_known(&[], "another process")]
+    #[case::workers(&[listener(Some(1), Some("a"), None), listener(Some(2), Some("a"), None)], "a (pid 1), a (pid 2)")]
+    fn owners_are_named_as_well_as_possible(#[case] listeners: &[Listener], #[case] expected: &str) {
+        assert_eq!(describe(listeners), expected);
+    }
+
+    #[test]
+    fn a_port_is_free_taken_or_not_ours_to_take() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let taken = look(address.ip(), address.port());
+        assert!(matches!(&taken, Port::Taken(by) if describe(by).contains(&std::process::id().to_string())));
+
+        drop(listener);
+        assert!(matches!(look(address.ip(), address.port()), Port::Free));
+
+        // A documentation address is no machine's own.
+        assert!(matches!(look("192.0.2.1".parse().unwrap(), address.port()), Port::Forbidden(_)));
+    }
+}

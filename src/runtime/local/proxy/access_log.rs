@@ -1,0 +1,250 @@
+//! The access log: one line for each request once its answer has gone, in the
+//! format of the generated nginx configuration:
+//! `$time_iso8601 | $status | ${request_time}s | $upstream_addr | $request`.
+//!
+//! Lines are written by a thread of their own. When the disk cannot keep up,
+//! lines are dropped and counted; requests never wait for it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::clock::SharedClock;
+use crate::runtime::local::spawn::LOG_LIMIT;
+
+/// Lines that may wait for the disk: a second's worth at full load.
+const WAITING_LINES: usize = 16 * 1024;
+
+/// As nginx: the client went away before it was answered.
+const CLIENT_CLOSED: u16 = 499;
+
+enum Message {
+    Line(String),
+    Close,
+}
+
+/// Takes lines.
+#[derive(Clone)]
+pub struct AccessLog {
+    lines: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl AccessLog {
+    /// Appends to a file, which is put aside (`.1`) each time it is full.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = LogFile::open(path)?;
+        let (lines, waiting) = sync_channel(WAITING_LINES);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let missing = Arc::clone(&dropped);
+        let writer = std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || write_lines(&waiting, &mut file, &missing))?;
+        Ok(Self { lines, dropped, writer: Arc::new(Mutex::new(Some(writer))) })
+    }
+
+    /// Begins the entry of a request.
+    pub fn enter(&self, request: &Request, clock: &SharedClock) -> Arc<Entry> {
+        let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+        Arc::new(Entry {
+            log: self.clone(),
+            clock: Arc::clone(clock),
+            started: clock.instant(),
+            request: format!("{} {path} {:?}", request.method(), request.version()),
+            upstream: Mutex::new(None),
+            status: AtomicU16::new(CLIENT_CLOSED),
+        })
+    }
+
+    /// Writes what was taken so far and ends.
+    pub async fn close(&self) {
+        let log = self.clone();
+        let closing = tokio::task::spawn_blocking(move || {
+            let writer = log.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if log.lines.send(Message::Close).is_ok()
+                && let Some(writer) = writer
+            {
+                let _ = writer.join();
+            }
+        });
+        let _ = closing.await;
+    }
+
+    fn take(&self, line: String) {
+        if self.lines.try_send(Message::Line(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A request that is being answered. Its line is written when the last holder
+/// lets go of it: the handler, or the body of the answer.
+pub struct Entry {
+    log: AccessLog,
+    clock: SharedClock,
+    started: Instant,
+    request: String,
+    upstream: Mutex<Option<SocketAddr>>,
+    status: AtomicU16,
+}
+
+impl Entry {
+    /// The request goes to this upstream.
+    pub fn goes_to(&self, address: SocketAddr) {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    /// The answer begins.
+    pub fn answered(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.take(line(
+            self.clock.wall(),
+            self.status.load(Ordering::Relaxed),
+            self.clock.instant().duration_since(self.started),
+            upstream,
+            &self.request,
+        ));
+    }
+}
+
+fn line(
+    now: DateTime<Utc>,
+    status: u16,
+    took: Duration,
+    upstream: Option<SocketAddr>,
+    request: &str,
+) -> String {
+    format!(
+        "{} | {status} | {:.3}s | {} | {}\n",
+        now.to_rfc3339_opts(SecondsFormat::Secs, false),
+        took.as_secs_f64(),
+        super::forward::address_text(upstream),
+        plain(request)
+    )
+}
+
+/// As nginx writes it: whatever is not printable ASCII as `\xHH`.
+fn plain(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut plain, byte| {
+        match byte {
+            b' '..=b'~' if byte != b'\\' && byte != b'"' => plain.push(byte.into()),
+            _ => {
+                let _ = write!(plain, "\\x{byte:02X}");
+            }
+        }
+        plain
+    })
+}
+
+fn write_lines(waiting: &Receiver<Message>, file: &mut LogFile, dropped: &AtomicU64) {
+    loop {
+        let message = match waiting.try_recv() {
+            Err(TryRecvError::Empty) => {
+                // Nothing more for now: let readers see what there is.
+                file.flush();
+                waiting.recv().unwrap_or(Message::Close)
+            }
+            Err(TryRecvError::Disconnected) => Message::Close,
+            Ok(message) => message,
+        };
+        let missing = dropped.swap(0, Ordering::Relaxed);
+        if missing > 0 {
+            file.write(&format!("{missing} lines are missing here: the disk was too slow\n"));
+        }
+        match message {
+            Message::Line(line) => file.write(&line),
+            Message::Close => return file.flush(),
+        }
+    }
+}
+
+struct LogFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    length: u64,
+}
+
+impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length })
+    }
+
+    /// A full disk costs lines, never requests.
+    fn write(&mut self, line: &str) {
+        if self.length > LOG_LIMIT {
+            self.flush();
+            if fs::rename(&self.path, self.path.with_extension("log.1")).is_ok()
+                && let Ok(fresh) = Self::open(&self.path)
+            {
+                *self = fresh;
+            }
+        }
+        if self.file.write_all(line.as_bytes()).is_ok() {
+            self.length += line.len() as u64;
+        }
+    }
+
+    fn flush(&mut self) {
+        let _ = self.file.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_format_of_the_generated_nginx() {
+        let now = DateTime::parse_from_rfc3339("2026-11-23T14:29:27Z").unwrap().to_utc();
+        let upstream = Some("127.0.0.1:3000".parse().unwrap());
+        let took = Duration::from_millis(12);
+        assert_eq!(
+            line(now, 200, took, upstream, "GET /a?b=1 HTTP/1.1"),
+            "2026-11-23T14:29:27+00:00 | 200 | 0.012s | 127.0.0.1:3000 | GET /a?b=1 HTTP/1.1\n"
+        );
+        assert!(line(now, 503, took, None, "GET / HTTP/1.1").contains(" | 503 | 0.012s | - | "));
+    }
+
+    #[test]
+    fn nothing_in_a_request_can_forge_a_line_or_steer_a_terminal() {
+        assert_eq!(
+            plain("GET /\r\nx\u{1b}[2J\u{e9}\\ HTTP/1.1"),
+            r"GET /\x0D\x0Ax\x1B[2J\xC3\xA9\x5C HTTP/1.1"
+        );
+    }
+
+    #[test]
+    fn a_full_log_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy-access.log");
+        File::create(&path).unwrap().set_len(LOG_LIMIT + 1).unwrap();
+        let mut file = LogFile::open(&path).unwrap();
+
+        file.write("after\n");
+        file.flush();
+
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after\n");
+        assert!(fs::metadata(folder.path().join("proxy-access.log.1")).unwrap().len() > LOG_LIMIT);
+    }
+}
