@@ -40,7 +40,9 @@ fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
     let _alone = alone();
     let Some(world) = World::docker() else { return };
     let before = world.docker_listing();
-    world.set_limits(r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#);
+    world.set_limits(
+        r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
+    );
     world
         .run(&["deploy"])
         .ends_with(2)

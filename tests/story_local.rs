@@ -29,7 +29,9 @@ fn the_story_ends_with_nothing_left_and_nothing_else_touched() {
 #[test]
 fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
     let world = World::local();
-    world.set_limits(r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#);
+    world.set_limits(
+        r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
+    );
     world
         .run(&["deploy"])
         .ends_with(2)
@@ -58,7 +60,10 @@ fn a_good_canary_is_adopted_and_the_manifest_says_so() {
     let answer = world.get("/").json();
     assert_eq!((answer["version"].as_str(), answer["mode"].as_str()), (Some("2.0.0"), Some("stable")));
     let manifest = world.read("manifest.yaml");
-    assert!(manifest.contains("mode: stable") && manifest.contains("  version: \"2.0.0\"\n  mode: stable"), "{manifest}");
+    assert!(
+        manifest.contains("mode: stable") && manifest.contains("  version: \"2.0.0\"\n  mode: stable"),
+        "{manifest}"
+    );
     // The release before is one rollback away.
     world.run(&["rollback"]).ends_with(0);
     assert_eq!(world.get("/").json()["version"], "1.0.0");

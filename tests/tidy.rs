@@ -25,7 +25,10 @@ fn root() -> PathBuf {
 
 /// Which folders of `src/` a folder must not know.
 const FORBIDDEN: [(&str, &[&str]); 11] = [
-    ("domain", &["manifest", "render", "runtime", "policy", "telemetry", "history", "engine", "cli", "tui", "clock"]),
+    (
+        "domain",
+        &["manifest", "render", "runtime", "policy", "telemetry", "history", "engine", "cli", "tui", "clock"],
+    ),
     ("manifest", &["render", "runtime", "policy", "telemetry", "history", "engine", "cli", "tui"]),
     ("render", &["policy", "telemetry", "history", "engine", "cli", "tui"]),
     ("runtime", &["manifest", "render", "policy", "telemetry", "history", "engine", "cli", "tui"]),

@@ -274,14 +274,15 @@ impl ChaosArg {
 }
 
 /// The longest life of a fault.
-const LONGEST_FAULT: Duration = Duration::from_secs(600);
+const LONGEST_FAULT: Duration = Duration::from_mins(10);
 
 /// A time with its unit; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let number: f64 = number.trim().parse().map_err(|_| format!("{text:?} is no time; write 30s, 5m or 500ms"))?;
+    let number: f64 =
+        number.trim().parse().map_err(|_| format!("{text:?} is no time; write 30s, 5m or 500ms"))?;
     let seconds = match unit {
         "" | "s" => number,
         "ms" => number / 1e3,
@@ -291,7 +292,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
+        .filter(|time| !time.is_zero() && *time <= Duration::from_hours(24))
         .ok_or_else(|| format!("{text:?} is not between 1ms and 24h"))
 }
 
@@ -302,7 +303,10 @@ fn fault_life(text: &str) -> Result<Duration, String> {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)).ok_or_else(|| format!("{text:?} is not between 0 and 1"))
+    text.parse()
+        .ok()
+        .filter(|rate| (0.0..=1.0).contains(rate))
+        .ok_or_else(|| format!("{text:?} is not between 0 and 1"))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

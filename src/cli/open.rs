@@ -67,17 +67,27 @@ pub(super) async fn target(common: &Common) -> Result<Target, Failure> {
 
 /// Opens the engine of the manifest on a target.
 pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::new(format!("cannot find this program's own file: {error}"), "start it by its full path"))?;
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new(format!("cannot find this program's own file: {error}"), "start it by its full path")
+    })?;
     let clock = SystemClock::shared();
     let assembly = Arc::new(RealParts { clock: Arc::clone(&clock), program, docker_host: docker_host() });
-    Engine::open(Options { manifest: &common.manifest, target, clock, actor: actor(), assembly })
-        .map_err(|error| Failure::new(error.to_string(), "check that the folder exists and is writable, or say `--manifest FILE`"))
+    Engine::open(Options { manifest: &common.manifest, target, clock, actor: actor(), assembly }).map_err(
+        |error| {
+            Failure::new(
+                error.to_string(),
+                "check that the folder exists and is writable, or say `--manifest FILE`",
+            )
+        },
+    )
 }
 
 /// Who acts: `user@host`.
 fn actor() -> Actor {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".into());
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".into());
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
     Actor(format!("{user}@{host}"))
 }

@@ -82,8 +82,10 @@ impl Engine {
     /// Opens the project of a manifest. Nothing is reached or written yet but
     /// the history's files.
     pub fn open(options: Options<'_>) -> Result<Self, OpenError> {
-        let project = Project::of(options.manifest)
-            .map_err(|source| OpenError::Folder { manifest: options.manifest.display().to_string(), source })?;
+        let project = Project::of(options.manifest).map_err(|source| OpenError::Folder {
+            manifest: options.manifest.display().to_string(),
+            source,
+        })?;
         let history = History::open(project.root(), options.actor.clone())?;
         let core = Core::new(
             project,
@@ -157,7 +159,10 @@ impl Engine {
 
     /// Says something to whoever follows the events; no operation.
     pub fn announce(&self, text: impl Into<String>) {
-        self.core.tell(Event::Operation(OperationEvent::Notice { id: OperationId("demo".into()), text: text.into() }));
+        self.core.tell(Event::Operation(OperationEvent::Notice {
+            id: OperationId("demo".into()),
+            text: text.into(),
+        }));
     }
 
     /// Begins an operation, or refuses it; both are told as events. Returns
@@ -226,7 +231,8 @@ impl Engine {
     async fn end_mutating(&self) {
         let is_running = || {
             let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            let mutating = running.iter().find(|one| one.action.is_mutating() && one.action != Action::Rollback);
+            let mutating =
+                running.iter().find(|one| one.action.is_mutating() && one.action != Action::Rollback);
             mutating.map(|one| one.cancel.cancel()).is_some()
         };
         while is_running() {
@@ -262,7 +268,12 @@ impl Engine {
         self.core.tell(Event::Operation(OperationEvent::Refused { action: action.clone(), reason, is_busy }));
     }
 
-    async fn run_admitted(&self, id: &OperationId, action: &Action, cancel: CancellationToken) -> Option<Outcome> {
+    async fn run_admitted(
+        &self,
+        id: &OperationId,
+        action: &Action,
+        cancel: CancellationToken,
+    ) -> Option<Outcome> {
         let _lock = match self.lock(action) {
             Ok(lock) => lock,
             Err(error @ LockError::Busy(_)) => {
@@ -323,7 +334,8 @@ impl Engine {
     /// is asked from the runtime anyway.
     async fn tell_unfinished(&self) {
         if let Some(left) = self.core.journal.unfinished() {
-            let detail = format!("{} ({}) was cut off at the step {:?}", left.operation, left.operation_id, left.step);
+            let detail =
+                format!("{} ({}) was cut off at the step {:?}", left.operation, left.operation_id, left.step);
             if self.core.record_own(Entry::Note { detail }).await.is_ok() {
                 let _ = self.core.journal.end();
             }
@@ -390,7 +402,11 @@ impl Engine {
         match recorded {
             Ok(()) => outcome,
             Err(error) => Outcome::Failed {
-                error: format!("{} {}, but that could not be recorded: {error}", action.name(), outcome.as_str()),
+                error: format!(
+                    "{} {}, but that could not be recorded: {error}",
+                    action.name(),
+                    outcome.as_str()
+                ),
                 state: detail(&outcome),
                 next: error.next_step(),
             },

@@ -108,10 +108,13 @@ impl Core {
     async fn record_as(&self, actor: Actor, entry: Entry) -> Result<(), HistoryError> {
         let history = Arc::clone(&self.history);
         let at = self.clock.wall();
-        let written = tokio::task::spawn_blocking(move || history.append_as(actor, at, entry)).await;
+        let written = tokio::task::spawn_blocking(move || history.append_as(&actor, at, entry)).await;
         match written {
             Ok(outcome) => outcome.map(|_seq| ()),
-            Err(stopped) => Err(HistoryError::interrupted(&stopped.to_string())),
+            Err(stopped) => Err(HistoryError::Write {
+                path: self.project.root().join("history.jsonl"),
+                source: stopped.into(),
+            }),
         }
     }
 }

@@ -23,7 +23,11 @@ fn rounded(value: f64, scale: f64) -> f64 {
 
 /// Facts before a deployment. Where the host cannot be measured the facts are
 /// missing, which the policy denies; the reason goes along.
-pub(super) fn infra(host: &Result<HostFacts, RuntimeError>, manifest: &Manifest, now: DateTime<Utc>) -> Value {
+pub(super) fn infra(
+    host: &Result<HostFacts, RuntimeError>,
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+) -> Value {
     let common = json!({
         "time": rfc3339(now),
         "project": manifest.project,

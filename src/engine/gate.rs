@@ -22,7 +22,8 @@ pub(super) const fn own_package(point: GatePoint) -> &'static str {
 /// Every package asked before an operation, in order.
 pub(super) fn packages(manifest: &Manifest, point: GatePoint) -> Vec<String> {
     let own = std::iter::once(own_package(point).to_owned());
-    let custom = manifest.policy.gates.iter().filter(|gate| gate.before == point).map(|gate| gate.package.clone());
+    let custom =
+        manifest.policy.gates.iter().filter(|gate| gate.before == point).map(|gate| gate.package.clone());
     own.chain(custom).collect()
 }
 
@@ -39,9 +40,7 @@ pub(super) async fn record_violation(context: &Context, decision: &Decision) -> 
     if decision.allow || decision.verdict == Verdict::Inconclusive {
         return Ok(());
     }
-    context
-        .record(Entry::Violation { policy: decision.gate.clone(), details: details(decision) })
-        .await
+    context.record(Entry::Violation { policy: decision.gate.clone(), details: details(decision) }).await
 }
 
 /// The lines that say why a decision does not let through.

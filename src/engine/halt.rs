@@ -91,5 +91,7 @@ impl From<HistoryError> for Halt {
 
 /// A failure of a file operation, with the file's name.
 pub(super) fn file_failure(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Halt + '_ {
-    move |error| Halt::failed(format!("{}: {error}", path.display()), "check permissions and free space, then repeat")
+    move |error| {
+        Halt::failed(format!("{}: {error}", path.display()), "check permissions and free space, then repeat")
+    }
 }

@@ -130,7 +130,9 @@ impl Journal {
 
     /// Forgets everything, after a teardown.
     pub fn forget(&self) -> io::Result<()> {
-        [UNDER_WAY, RELEASES, FAULT].iter().try_for_each(|name| remove_if_there(&self.project.state_file(name)))
+        [UNDER_WAY, RELEASES, FAULT]
+            .iter()
+            .try_for_each(|name| remove_if_there(&self.project.state_file(name)))
     }
 }
 
@@ -139,7 +141,12 @@ mod tests {
     use super::*;
 
     fn release(version: &str, mode: Mode) -> Release {
-        Release { image: "shop".into(), image_id: Some(format!("sha256:{version}")), version: version.into(), mode }
+        Release {
+            image: "shop".into(),
+            image_id: Some(format!("sha256:{version}")),
+            version: version.into(),
+            mode,
+        }
     }
 
     fn journal() -> (tempfile::TempDir, Journal) {
@@ -177,7 +184,8 @@ mod tests {
     #[test]
     fn remembers_an_unfinished_operation_until_it_ends() {
         let (_folder, journal) = journal();
-        let under_way = UnderWay { operation_id: "op-1".into(), operation: "deploy".into(), step: "route".into() };
+        let under_way =
+            UnderWay { operation_id: "op-1".into(), operation: "deploy".into(), step: "route".into() };
         journal.begin(&under_way).unwrap();
         assert_eq!(journal.unfinished(), Some(under_way));
         journal.end().unwrap();

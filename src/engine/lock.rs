@@ -69,10 +69,14 @@ impl OperationLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let told = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok());
-                return Err(LockError::Busy(
-                    told.map_or_else(|| "another operation is running".to_owned(), |holder| holder.to_string()),
-                ));
+                let told = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| serde_json::from_str::<Holder>(&text).ok());
+                return Err(LockError::Busy(told.map_or_else(
+                    || "another operation is running".to_owned(),
+                    |holder| holder.to_string(),
+                )));
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
@@ -107,7 +111,10 @@ mod tests {
         let path = folder.path().join("state/lock");
         let first = OperationLock::acquire(&path, &holder("deploy")).unwrap();
         let refused = OperationLock::acquire(&path, &holder("rollback")).unwrap_err().to_string();
-        assert!(refused.contains("deploy is running since") && refused.contains("ann@host, pid 42"), "{refused}");
+        assert!(
+            refused.contains("deploy is running since") && refused.contains("ann@host, pid 42"),
+            "{refused}"
+        );
         drop(first);
         assert!(OperationLock::acquire(&path, &holder("rollback")).is_ok());
     }

@@ -12,7 +12,9 @@ use super::project::Project;
 use crate::clock::Clock;
 use crate::manifest::Manifest;
 use crate::runtime::Instance;
-use crate::telemetry::{Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, choose, measure};
+use crate::telemetry::{
+    Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, choose, measure,
+};
 
 /// A window may be this many times the nominal length before it no longer
 /// counts as "the last 30 s".
@@ -23,7 +25,7 @@ const LONGEST_WINDOW: u32 = 2;
 const SNAPSHOTS_KEPT: usize = 256;
 
 /// Scrapes on disk older than this serve no window.
-const ARCHIVE_AGE: Duration = Duration::from_secs(15 * 60);
+const ARCHIVE_AGE: Duration = Duration::from_mins(15);
 
 /// How long an instance may take to answer a scrape.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -23,8 +23,12 @@ struct Values {
     live: Option<Live>,
     sample: Option<Box<Sample>>,
     gates: Option<Vec<GateView>>,
-    chaos: Option<Option<ChaosStatus>>,
+    chaos: Option<ActiveChaos>,
 }
+
+/// The active fault; `None` inside says that there is none, which is known.
+#[derive(Debug, Clone, PartialEq)]
+struct ActiveChaos(Option<ChaosStatus>);
 
 /// Replaces a value; whether it is another one.
 fn replace<T: PartialEq + Clone>(slot: &mut Option<T>, value: &T) -> bool {
@@ -47,7 +51,7 @@ impl StateMemory {
             StateEvent::Live(value) => replace(&mut values.live, value),
             StateEvent::Sample(value) => replace(&mut values.sample, value),
             StateEvent::Gates(value) => replace(&mut values.gates, value),
-            StateEvent::Chaos(value) => replace(&mut values.chaos, value),
+            StateEvent::Chaos(value) => replace(&mut values.chaos, &ActiveChaos(value.clone())),
         }
     }
 
@@ -62,7 +66,7 @@ impl StateMemory {
             values.live.map(StateEvent::Live),
             values.sample.map(StateEvent::Sample),
             values.gates.map(StateEvent::Gates),
-            values.chaos.map(StateEvent::Chaos),
+            values.chaos.map(|ActiveChaos(fault)| StateEvent::Chaos(fault)),
         ]
         .into_iter()
         .flatten()

@@ -29,7 +29,8 @@ mod watch;
 pub use action::{Action, ChaosFault, LoadPlan};
 pub use bus::{Engine, OpenError, Options};
 pub use event::{
-    Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId, StepResult,
+    Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
+    StepResult,
 };
 pub use project::Project;
 pub use session::{Assemble, RealParts, Session, engine_kind};

@@ -65,13 +65,22 @@ impl Prober {
     }
 
     /// Asks the health path and compares what is told with what is wanted.
-    pub(super) async fn confirms(&self, address: SocketAddr, path: &str, release: &Release) -> Result<(), String> {
+    pub(super) async fn confirms(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        release: &Release,
+    ) -> Result<(), String> {
         let told = self.health(address, path).await?;
         told.contradicts(release).map_or(Ok(()), Err)
     }
 
     /// Sends a JSON body; the answer's status and text.
-    pub(super) async fn post_json(&self, url: &str, body: &serde_json::Value) -> Result<(u16, String), String> {
+    pub(super) async fn post_json(
+        &self,
+        url: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, String), String> {
         let answer = self.client.post(url).json(body).send().await.map_err(|error| plain(&error))?;
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.unwrap_or_default()))

@@ -72,7 +72,12 @@ pub fn engine_kind(manifest: &Manifest, target: Target) -> EngineKind {
 #[async_trait]
 pub trait Assemble: Send + Sync {
     /// Makes a session; fails when the target's engine cannot be reached.
-    async fn assemble(&self, manifest: &Manifest, project: &Project, target: Target) -> Result<Session, RuntimeError>;
+    async fn assemble(
+        &self,
+        manifest: &Manifest,
+        project: &Project,
+        target: Target,
+    ) -> Result<Session, RuntimeError>;
 }
 
 /// Makes sessions with the real parts.
@@ -88,7 +93,12 @@ pub struct RealParts {
 
 #[async_trait]
 impl Assemble for RealParts {
-    async fn assemble(&self, manifest: &Manifest, project: &Project, target: Target) -> Result<Session, RuntimeError> {
+    async fn assemble(
+        &self,
+        manifest: &Manifest,
+        project: &Project,
+        target: Target,
+    ) -> Result<Session, RuntimeError> {
         let runtime: Arc<dyn Runtime> = match target {
             Target::Docker => Arc::new(
                 DockerRuntime::connect(DockerOptions {
@@ -118,9 +128,11 @@ impl Assemble for RealParts {
                 project.policies(),
                 Arc::clone(&self.clock),
             )),
-            EngineKind::Embedded => {
-                Arc::new(EmbeddedEngine::new(project.policies(), manifest.policy.timeout, Arc::clone(&self.clock)))
-            }
+            EngineKind::Embedded => Arc::new(EmbeddedEngine::new(
+                project.policies(),
+                manifest.policy.timeout,
+                Arc::clone(&self.clock),
+            )),
         };
         Ok(Session { runtime, policy })
     }

@@ -60,7 +60,8 @@ pub(super) async fn bring_up(
 /// operation reports, so a failure here is only a notice.
 async fn clean_up(context: &Context, stage: &Stage, slot: Slot) {
     if remove(context, stage, slot, "remove the new release").await.is_err() {
-        context.notice(format!("{} could not be removed; the next deployment replaces it", stage.service(slot)));
+        context
+            .notice(format!("{} could not be removed; the next deployment replaces it", stage.service(slot)));
     }
 }
 
@@ -97,7 +98,12 @@ pub(super) async fn switch_or_remove(
 
 /// Waits until a slot is well, by its own health check and by direct
 /// questions, or says why it is not.
-async fn wait_healthy(context: &Context, stage: &Stage, slot: Slot, release: &Release) -> Result<Instance, Halt> {
+async fn wait_healthy(
+    context: &Context,
+    stage: &Stage,
+    slot: Slot,
+    release: &Release,
+) -> Result<Instance, Halt> {
     let service = stage.service(slot);
     let health = &stage.manifest().services.health;
     context
@@ -135,7 +141,10 @@ async fn wait_healthy(context: &Context, stage: &Stage, slot: Slot, release: &Re
                     ));
                 }
                 let fraction = waited.as_secs_f64() / health.wait.as_secs_f64().max(0.001);
-                step.progress(format!("{} of {} s: {last}", waited.as_secs(), health.wait.as_secs()), Some(fraction));
+                step.progress(
+                    format!("{} of {} s: {last}", waited.as_secs(), health.wait.as_secs()),
+                    Some(fraction),
+                );
                 context.wait(LOOK).await?;
             }
         })
@@ -185,7 +194,12 @@ async fn last_lines(stage: &Stage, service: &str) -> String {
 /// Gives a slot all the traffic and verifies it through the proxy. When the
 /// proxy does not show the release, the routes go back to where they were and
 /// the error says so.
-pub(super) async fn switch(context: &Context, stage: &Stage, slot: Slot, release: &Release) -> Result<(), Halt> {
+pub(super) async fn switch(
+    context: &Context,
+    stage: &Stage,
+    slot: Slot,
+    release: &Release,
+) -> Result<(), Halt> {
     let before = stage.observed.routes.clone().filter(|_| stage.observed.proxy().is_some());
     let routes = Routes::all_to(slot, generation(context, "a"));
     let service = stage.service(slot);

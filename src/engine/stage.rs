@@ -113,7 +113,8 @@ pub(super) async fn state_line(core: &Core) -> String {
     match observed.live_slot().and_then(|slot| observed.in_slot(slot).map(|instance| (slot, instance))) {
         Some((slot, instance)) => {
             let release = instance.release.as_ref();
-            let what = release.map_or_else(String::new, |release| format!(" ({} {})", release.mode, release.version));
+            let what = release
+                .map_or_else(String::new, |release| format!(" ({} {})", release.mode, release.version));
             match &instance.health {
                 Health::Exited(_) => format!("{name}-{slot}{what} has the traffic but does not run"),
                 _ => format!("{name}-{slot}{what} serves the traffic"),

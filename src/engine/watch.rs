@@ -194,7 +194,8 @@ impl Looker {
         let canary_input = canary_input(&self.core, manifest, slots);
         let mut views: Vec<GateView> = Vec::new();
         for (point, blocks) in POINTS {
-            let input = if point == GatePoint::PromoteStable { canary_input.as_ref() } else { Some(&infra_input) };
+            let input =
+                if point == GatePoint::PromoteStable { canary_input.as_ref() } else { Some(&infra_input) };
             for package in gate::packages(manifest, point) {
                 if let Some(known) = views.iter_mut().find(|view| view.gate == package) {
                     known.blocks = format!("{}, {blocks}", known.blocks);
@@ -218,7 +219,8 @@ impl Looker {
     async fn note_violation(&mut self, decision: &Decision) {
         let is_violated = decision.fault.is_none() && decision.verdict == Verdict::Fail;
         if is_violated && self.violated.insert(decision.gate.clone()) {
-            self.keep(Entry::Violation { policy: decision.gate.clone(), details: gate::details(decision) }).await;
+            self.keep(Entry::Violation { policy: decision.gate.clone(), details: gate::details(decision) })
+                .await;
         } else if decision.allow && self.violated.remove(&decision.gate) {
             self.keep(Entry::ViolationEnded { policy: decision.gate.clone() }).await;
         }
@@ -261,7 +263,9 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
     let document = core.document().map_err(|error| error.to_string())?;
     let manifest = document.manifest();
     let session = core.session(manifest).await.map_err(|error| format!("{error}; {}", error.next_step()))?;
-    let point = POINTS.iter().find(|(point, _)| gate::packages(manifest, *point).iter().any(|known| known == package));
+    let point = POINTS
+        .iter()
+        .find(|(point, _)| gate::packages(manifest, *point).iter().any(|known| known == package));
     let Some((point, _)) = point else {
         let known: BTreeSet<String> =
             POINTS.iter().flat_map(|(point, _)| gate::packages(manifest, *point)).collect();

@@ -74,7 +74,12 @@ pub trait Runtime: Send + Sync {
     /// proxy that is right already is left alone, with the routes it has. A
     /// new one starts with `routes`; replacing one that was made from another
     /// spec is the one change that interrupts the traffic.
-    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
+    async fn ensure_proxy(
+        &self,
+        stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<(), RuntimeError>;
 
     /// Copies the policies to the policy engine, where it has a copy.
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;

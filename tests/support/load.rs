@@ -1,5 +1,9 @@
 //! A thousand requests while a release is replaced.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests; clippy knows only test functions as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,9 +46,13 @@ pub fn redeploy_under_load(world: &World) {
 
 /// Sends until the deployment is done and its share of the thousand is sent.
 async fn client(url: String, keeps_connection: bool, is_done: Arc<AtomicBool>) -> BTreeMap<String, usize> {
-    let pool = if keeps_connection { 1 } else { 0 };
-    let client =
-        reqwest::Client::builder().no_proxy().pool_max_idle_per_host(pool).timeout(Duration::from_secs(10)).build().unwrap();
+    let pool = usize::from(keeps_connection);
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(pool)
+        .timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
     let mut seen = BTreeMap::new();
     let mut sent = 0;
     while !is_done.load(Ordering::Relaxed) || sent < REQUESTS / CLIENTS + 1 {

@@ -1,6 +1,11 @@
 //! The app in a pseudo-terminal: keys go in, a real screen comes out.
 #![allow(dead_code, reason = "every program uses another part of it")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests; clippy knows only test functions as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: clippy knows only test functions as tests, and waiting needs the machine's clock"
+)]
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

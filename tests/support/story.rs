@@ -1,5 +1,9 @@
 //! The story of a service's life by commands, the same on every target.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests; clippy knows only test functions as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,7 +68,10 @@ fn canary_takes_over(world: &World) {
     world.run(&["promote", "canary"]).ends_with(0);
     let answer = world.get("/");
     assert_eq!(answer.json()["mode"], "canary");
-    assert_eq!((answer.header("x-mode"), answer.header("x-deployed-by")), (Some("canary"), Some("swiftdeploy")));
+    assert_eq!(
+        (answer.header("x-mode"), answer.header("x-deployed-by")),
+        (Some("canary"), Some("swiftdeploy"))
+    );
     assert_eq!(world.read("manifest.yaml"), before.replace("mode: stable", "mode: canary"));
     world.run(&["init", "--check"]).ends_with(0);
 }

@@ -1,7 +1,13 @@
 //! A project in a folder of its own, driven by the real binary as a person
 //! would: what the tests of whole stories stand on.
 #![allow(dead_code, reason = "every test binary uses another part of it")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests; clippy knows only test functions as tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: clippy knows only test functions as tests, and waiting needs the machine's clock"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -202,7 +208,9 @@ impl World {
         });
         // The machines that run tests are busy; a test that is about the
         // limits sets its own.
-        world.set_limits(r#"{"thresholds":{"disk_free_gb":1,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#);
+        world.set_limits(
+            r#"{"thresholds":{"disk_free_gb":1,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
+        );
         world
     }
 

@@ -10,11 +10,16 @@ use crate::history;
 
 /// Checks the chain; exit 1 when it is broken.
 pub(in super::super) fn verify(common: &Common) -> Result<ExitCode, Failure> {
-    let project = Project::of(&common.manifest)
-        .map_err(|error| Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`"))?;
-    let report = history::verify(project.root()).map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
+    let project = Project::of(&common.manifest).map_err(|error| {
+        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
+    })?;
+    let report = history::verify(project.root())
+        .map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
     if common.json {
-        line(&serde_json::json!({"event": "verified", "intact": report.is_intact(), "report": report}).to_string())?;
+        line(
+            &serde_json::json!({"event": "verified", "intact": report.is_intact(), "report": report})
+                .to_string(),
+        )?;
     } else if report.is_intact() {
         line(&report.to_string())?;
     } else {

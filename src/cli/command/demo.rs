@@ -30,7 +30,10 @@ const WINDOW: u64 = 5;
 fn story() -> Vec<Scene> {
     let done = |say, action| Scene { say, action, ends: "done" };
     vec![
-        done("First everything is generated from manifest.yaml: look at generated/.", Action::Init { check: false }),
+        done(
+            "First everything is generated from manifest.yaml: look at generated/.",
+            Action::Init { check: false },
+        ),
         done("Five checks, each PASS or FAIL.", Action::Validate),
         done(
             "Deploy: the policy is asked, the service starts, and only when it is well it gets the traffic.",
@@ -42,31 +45,31 @@ fn story() -> Vec<Scene> {
         ),
         done(
             "Now the canary is broken on purpose: nine of ten answers are errors. Watch the error rate and the canary policy.",
-            Action::Chaos(ChaosFault::Error { rate: 0.9, ttl: Duration::from_secs(60) }),
+            Action::Chaos(ChaosFault::Error { rate: 0.9, ttl: Duration::from_mins(1) }),
         ),
-        done("Traffic runs for a whole window, so that the gate has evidence.", Action::Load(LoadPlan {
-            rps: 40,
-            lasting: Duration::from_secs(WINDOW + 2),
-        })),
+        done(
+            "Traffic runs for a whole window, so that the gate has evidence.",
+            Action::Load(LoadPlan { rps: 40, lasting: Duration::from_secs(WINDOW + 2) }),
+        ),
         Scene {
             say: "Promote stable is asked for, and the policy denies it: read the reason.",
             action: Action::PromoteStable,
             ends: "denied",
         },
         done("Rollback: never gated, at once. The stable slot was warm.", Action::Rollback),
-        done("Everything is on record: the report has the timeline, the fault, the violation.", Action::ExportAudit {
-            out: None,
-        }),
+        done(
+            "Everything is on record: the report has the timeline, the fault, the violation.",
+            Action::ExportAudit { out: None },
+        ),
         done("And everything goes again.", Action::Teardown { clean: false }),
     ]
 }
 
 /// Tells the story.
 pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> {
-    let folder = tempfile::Builder::new()
-        .prefix("swiftdeploy-demo-")
-        .tempdir()
-        .map_err(|error| Failure::new(format!("no temporary folder: {error}"), "check TMPDIR and free space"))?;
+    let folder = tempfile::Builder::new().prefix("swiftdeploy-demo-").tempdir().map_err(|error| {
+        Failure::new(format!("no temporary folder: {error}"), "check TMPDIR and free space")
+    })?;
     let manifest = prepare(folder.path())?;
     let common = Common { manifest, target: None, ..common.clone() };
     let engine = open::engine(&common, Target::Local)?;
@@ -89,10 +92,15 @@ fn prepare(folder: &Path) -> Result<PathBuf, Failure> {
     let failed = |error: io::Error| Failure::new(error.to_string(), "check TMPDIR and free space");
     new::write(folder, Some(Target::Local))?;
     let manifest = folder.join("manifest.yaml");
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(failed)?.port();
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|free| free.local_addr())
+        .map_err(failed)?
+        .port();
     let text = std::fs::read_to_string(&manifest).map_err(failed)?;
     let text = text.replace("port: 8080", &format!("port: {port}\n  bind: 127.0.0.1\n  drain: 1s"));
-    let text = format!("{text}canary:\n  window: {WINDOW}s\n  min_requests: 20\n  max_wait: 30s\nstatus:\n  interval: 1s\n");
+    let text = format!(
+        "{text}canary:\n  window: {WINDOW}s\n  min_requests: 20\n  max_wait: 30s\nstatus:\n  interval: 1s\n"
+    );
     std::fs::write(&manifest, text).map_err(failed)?;
     Ok(manifest)
 }
@@ -117,7 +125,8 @@ async fn perform_in_app(engine: Engine) {
 /// One scene after the other as lines.
 async fn perform_in_lines(engine: &Engine, common: &Common) -> Result<ExitCode, Failure> {
     let paint = Paint::detect(common.no_color);
-    let mut printer: Box<dyn Printer> = if common.json { Box::new(Json) } else { Box::new(People::new(paint)) };
+    let mut printer: Box<dyn Printer> =
+        if common.json { Box::new(Json) } else { Box::new(People::new(paint)) };
     let looking = engine.clone();
     looking.watch(None);
     for scene in story() {

@@ -25,7 +25,8 @@ struct Finding {
 /// Looks at everything; exit 1 when something that the chosen target needs is
 /// missing.
 pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> {
-    let mut findings = vec![Finding { name: "swiftdeploy", is_ok: true, detail: env!("CARGO_PKG_VERSION").into() }];
+    let mut findings =
+        vec![Finding { name: "swiftdeploy", is_ok: true, detail: env!("CARGO_PKG_VERSION").into() }];
     let choice = open::choose(common).await;
     let target = match &choice {
         Choice::Made(target) => Some(*target),
@@ -36,7 +37,9 @@ pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> 
         is_ok: target.is_some(),
         detail: match &choice {
             Choice::Made(target) => target.to_string(),
-            Choice::Open(reason) => format!("none named, and {reason}; `--target local` needs nothing installed"),
+            Choice::Open(reason) => {
+                format!("none named, and {reason}; `--target local` needs nothing installed")
+            }
         },
     });
     findings.push(docker(target).await);
@@ -106,7 +109,11 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
                 findings.push(Finding { name: "engine", is_ok: false, detail: reason });
             }
             StateEvent::Connection(Connection::Up(info)) => {
-                findings.push(Finding { name: "engine", is_ok: true, detail: format!("{} {}", info.name, info.version) });
+                findings.push(Finding {
+                    name: "engine",
+                    is_ok: true,
+                    detail: format!("{} {}", info.name, info.version),
+                });
             }
             StateEvent::Generated(state) => {
                 let (is_ok, detail) = match state {
@@ -133,7 +140,9 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
             }
             StateEvent::Connection(Connection::Connecting)
             | StateEvent::Manifest(_)
-            | StateEvent::Live(_) | StateEvent::Sample(_) | StateEvent::Chaos(_) => {}
+            | StateEvent::Live(_)
+            | StateEvent::Sample(_)
+            | StateEvent::Chaos(_) => {}
         }
     }
     engine.close().await;
@@ -149,7 +158,9 @@ fn policy_engine(gates: &[GateView], runs_opa: bool) -> Option<Finding> {
             is_ok: true,
             detail: format!("{fault} (before the first deploy that is as it should be)"),
         },
-        Some(fault) => Finding { name: "policies by", is_ok: false, detail: format!("{fault}; {}", fault.next_step()) },
+        Some(fault) => {
+            Finding { name: "policies by", is_ok: false, detail: format!("{fault}; {}", fault.next_step()) }
+        }
         None => Finding {
             name: "policies by",
             is_ok: true,

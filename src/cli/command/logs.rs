@@ -38,7 +38,8 @@ pub(in super::super) async fn run(
         };
         let Some(received) = received else { break };
         let text = if common.json {
-            json!({"event": "log", "service": service, "stderr": received.is_stderr, "text": received.text}).to_string()
+            json!({"event": "log", "service": service, "stderr": received.is_stderr, "text": received.text})
+                .to_string()
         } else {
             clean(&received.text)
         };
@@ -59,6 +60,7 @@ async fn live_service(engine: &crate::engine::Engine) -> Result<String, Failure>
         _ => None,
     });
     let document = engine.document().map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
-    slot.map(|slot| format!("{}-{slot}", document.manifest().services.name))
-        .ok_or_else(|| Failure::new("nothing serves whose log could be shown", "name a service, or run `swiftdeploy deploy`"))
+    slot.map(|slot| format!("{}-{slot}", document.manifest().services.name)).ok_or_else(|| {
+        Failure::new("nothing serves whose log could be shown", "name a service, or run `swiftdeploy deploy`")
+    })
 }

@@ -28,7 +28,10 @@ pub(in super::super) fn run(common: &Common, question: &Question) -> Result<Exit
     if let Some(file) = &question.check {
         let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
         let checked = check(&body).map_err(|fault| {
-            Failure::new(format!("{}:{}: {}", file.display(), fault.line, fault.reason), "correct what emits it")
+            Failure::new(
+                format!("{}:{}: {}", file.display(), fault.line, fault.reason),
+                "correct what emits it",
+            )
         })?;
         if common.json {
             line(&serde_json::json!(checked).to_string())?;

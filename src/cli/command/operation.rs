@@ -5,8 +5,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::super::args::Common;
 use super::super::failure::Failure;
@@ -50,8 +50,7 @@ pub(in super::super) async fn perform(
                 Ok(event) => print(printer, &event)?,
                 // A reader that lags loses progress, never the outcome, which
                 // comes from the operation itself.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => {}
+                Err(RecvError::Lagged(_) | RecvError::Closed) => {}
             },
             () = signals.next() => {
                 if is_cancelled {
@@ -92,14 +91,15 @@ pub(in super::super) async fn confirm_teardown(common: &Common, is_sure: bool) -
         return Ok(true);
     }
     if common.json || !io::stdin().is_terminal() {
-        return Err(Failure::new("teardown removes the stack and nobody can be asked", "say `teardown --yes`"));
+        return Err(Failure::new(
+            "teardown removes the stack and nobody can be asked",
+            "say `teardown --yes`",
+        ));
     }
     let target = open::target(common).await?;
     let engine = open::engine(common, target)?;
-    let belongings = engine
-        .belongings()
-        .await
-        .map_err(|error| Failure::new(error, "see `swiftdeploy doctor`"))?;
+    let belongings =
+        engine.belongings().await.map_err(|error| Failure::new(error, "see `swiftdeploy doctor`"))?;
     if belongings.is_empty() {
         return Ok(true);
     }

@@ -67,9 +67,11 @@ fn exit_code(decision: &Decision) -> ExitCode {
 }
 
 fn test(common: &Common) -> Result<ExitCode, Failure> {
-    let project = Project::of(&common.manifest)
-        .map_err(|error| Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`"))?;
-    let report = run_tests(&project.policies()).map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
+    let project = Project::of(&common.manifest).map_err(|error| {
+        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
+    })?;
+    let report =
+        run_tests(&project.policies()).map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
     let paint = Paint::detect(common.no_color);
     let mut failed = 0;
     for case in &report.cases {
@@ -89,7 +91,10 @@ fn test(common: &Common) -> Result<ExitCode, Failure> {
     }
     let passed = report.cases.len() - failed;
     if common.json {
-        line(&json!({"event": "tested", "passed": passed, "failed": failed, "revision": report.revision}).to_string())?;
+        line(
+            &json!({"event": "tested", "passed": passed, "failed": failed, "revision": report.revision})
+                .to_string(),
+        )?;
     } else {
         line(&format!("{passed} passed, {failed} failed (revision {})", report.revision))?;
     }

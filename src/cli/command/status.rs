@@ -27,7 +27,8 @@ pub(in super::super) async fn run(
             () = signals.next() => break,
         };
         let view = StatusView::of(engine.snapshot());
-        let shown = if common.json { line(&status_json(&view).to_string()) } else { show(&view, paint, once) };
+        let shown =
+            if common.json { line(&status_json(&view).to_string()) } else { show(&view, paint, once) };
         match shown {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             outcome => outcome?,

@@ -159,7 +159,9 @@ impl Printer for People {
             }
             OperationEvent::Planned { plan, .. } => self.planned(plan),
             OperationEvent::Notice { text, .. } => self.line(&format!("  · {}", clean(text))),
-            OperationEvent::Finished { action, outcome, elapsed, .. } => self.outcome(action, outcome, *elapsed),
+            OperationEvent::Finished { action, outcome, elapsed, .. } => {
+                self.outcome(action, outcome, *elapsed)
+            }
         }
     }
 }
@@ -181,16 +183,27 @@ pub(in super::super) fn decision_lines(decision: &Decision, paint: Paint) -> Vec
     }
     let sign = |ok: bool| if ok { paint.good("✓") } else { paint.bad("✗") };
     if decision.checks.is_empty() {
-        return decision.reasons.iter().map(|reason| format!("{} {}", sign(decision.allow), clean(reason))).collect();
+        return decision
+            .reasons
+            .iter()
+            .map(|reason| format!("{} {}", sign(decision.allow), clean(reason)))
+            .collect();
     }
     decision
         .checks
         .iter()
         .map(|check| {
-            let observed = if check.observed.is_null() { "unknown".into() } else { check.observed.to_string() };
+            let observed =
+                if check.observed.is_null() { "unknown".into() } else { check.observed.to_string() };
             let unit = if check.unit.is_empty() { String::new() } else { format!(" {}", check.unit) };
-            clean(&format!("{} {} {observed} (must be {} {}{unit})", sign(check.ok), check.fact, check.must, check.limit))
-                .replace('\n', " ")
+            clean(&format!(
+                "{} {} {observed} (must be {} {}{unit})",
+                sign(check.ok),
+                check.fact,
+                check.must,
+                check.limit
+            ))
+            .replace('\n', " ")
         })
         .collect()
 }
@@ -235,7 +248,11 @@ mod tests {
 
     #[test]
     fn an_error_names_cause_state_and_next_step() {
-        let outcome = Outcome::Failed { error: "no\u{1b}[2J room".into(), state: "blue serves".into(), next: "free some".into() };
+        let outcome = Outcome::Failed {
+            error: "no\u{1b}[2J room".into(),
+            state: "blue serves".into(),
+            next: "free some".into(),
+        };
         let lines = outcome_lines(&outcome, Paint { is_on: false });
         assert_eq!(lines, ["error: no[2J room", "state: blue serves", "next:  free some"]);
     }

@@ -71,7 +71,10 @@ pub(in super::super) fn status_lines(view: &StatusView, paint: Paint) -> Vec<Str
     }
     lines.push(field("mode", &mode_line(view)));
     lines.extend(view.live.drift.iter().map(|drift| field("drift", &paint.unsure(drift))));
-    lines.push(field("chaos", &view.chaos.as_ref().map_or_else(|| "none".into(), |chaos| paint.bad(&chaos.detail))));
+    lines.push(field(
+        "chaos",
+        &view.chaos.as_ref().map_or_else(|| "none".into(), |chaos| paint.bad(&chaos.detail)),
+    ));
     lines.extend(traffic_lines(view));
     for instance in &view.instances {
         let (word, detail) = match &instance.health {
@@ -118,11 +121,20 @@ fn traffic_lines(view: &StatusView) -> Vec<String> {
                     None => format!("above {:.0} ms", p99.ms),
                 },
             );
-            let errors = measured
-                .error_rate
-                .map_or_else(|| "no data".into(), |rate| format!("{:.2} % ({} of {})", rate * 100.0, measured.errors, measured.requests));
+            let errors = measured.error_rate.map_or_else(
+                || "no data".into(),
+                |rate| format!("{:.2} % ({} of {})", rate * 100.0, measured.errors, measured.requests),
+            );
             vec![
-                field("requests", &format!("{:.1}/s ({} in {:.0} s)", measured.request_rate, measured.requests, measured.window.as_secs_f64())),
+                field(
+                    "requests",
+                    &format!(
+                        "{:.1}/s ({} in {:.0} s)",
+                        measured.request_rate,
+                        measured.requests,
+                        measured.window.as_secs_f64()
+                    ),
+                ),
                 field("errors", &errors),
                 field("P99", &p99),
             ]

@@ -10,12 +10,14 @@ use crate::history::{self, report};
 pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String, Halt> {
     let core = &context.core;
     let path = out.map_or_else(|| core.project.root().join("audit_report.md"), PathBuf::from);
-    let name = core.document().map_or_else(|_| "this project".into(), |document| document.manifest().project.clone());
+    let name = core
+        .document()
+        .map_or_else(|_| "this project".into(), |document| document.manifest().project.clone());
     context
         .step("write the report", async |_| {
             let root = core.project.root().to_owned();
             let now = core.clock.wall();
-            let made = tokio::task::spawn_blocking(move || report::of_folder(&root, now, &name)).await;
+            let made = tokio::task::spawn_blocking(move || report::from_folder(&root, now, &name)).await;
             let text = made.map_err(|stopped| Halt::failed(stopped.to_string(), "repeat"))??;
             write_atomically(&path, text.as_bytes()).map_err(file_failure(&path))?;
             Ok(((), format!("{} lines in {}", text.lines().count(), path.display())))

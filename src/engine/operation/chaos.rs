@@ -46,7 +46,9 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
             Ok(format!("{service} was killed; watch its health, `rollback` brings the stable release back"))
         }
         ChaosFault::Recover => {
-            context.step(&format!("recover {service}"), async |_| send(&stage, instance, fault).await).await?;
+            context
+                .step(&format!("recover {service}"), async |_| send(&stage, instance, fault).await)
+                .await?;
             end_recorded(&context.core, "recovered").await?;
             context.core.tell_state(StateEvent::Chaos(None));
             Ok(format!("{service} has no fault any more"))
@@ -89,11 +91,16 @@ fn canary(stage: &Stage) -> Option<(Slot, &Instance)> {
 
 async fn send(stage: &Stage, instance: &Instance, fault: ChaosFault) -> Result<((), String), Halt> {
     let Some(endpoint) = instance.endpoint else {
-        return Err(Halt::failed(format!("{} has no address", instance.service), "see `swiftdeploy status --once`"));
+        return Err(Halt::failed(
+            format!("{} has no address", instance.service),
+            "see `swiftdeploy status --once`",
+        ));
     };
     let url = format!("http://{endpoint}{PATH}");
     let body = match fault {
-        ChaosFault::Slow { duration, ttl } => json!({"mode": "slow", "duration": duration, "ttl": ttl.as_secs_f64()}),
+        ChaosFault::Slow { duration, ttl } => {
+            json!({"mode": "slow", "duration": duration, "ttl": ttl.as_secs_f64()})
+        }
         ChaosFault::Error { rate, ttl } => json!({"mode": "error", "rate": rate, "ttl": ttl.as_secs_f64()}),
         ChaosFault::Recover | ChaosFault::Kill => json!({"mode": "recover"}),
     };
@@ -107,7 +114,9 @@ async fn send(stage: &Stage, instance: &Instance, fault: ChaosFault) -> Result<(
             format!("{} refused the fault (HTTP {status}): {}", instance.service, text.trim()),
             "correct the values and repeat",
         )),
-        Err(why) => Err(Halt::failed(format!("{} did not answer: {why}", instance.service), "repeat, or `rollback`")),
+        Err(why) => {
+            Err(Halt::failed(format!("{} did not answer: {why}", instance.service), "repeat, or `rollback`"))
+        }
     }
 }
 
@@ -181,7 +190,11 @@ struct Told {
 /// Compares what the instance says about its fault with what is on record, and
 /// records a fault that came past this tool, or the end of one. A service that
 /// does not tell is left alone. Gives the active fault.
-pub(in super::super) async fn observe(core: &Core, prober: &Prober, instance: &Instance) -> Option<ChaosStatus> {
+pub(in super::super) async fn observe(
+    core: &Core,
+    prober: &Prober,
+    instance: &Instance,
+) -> Option<ChaosStatus> {
     let Role::App { slot, .. } = instance.role else { return None };
     let endpoint = instance.endpoint?;
     let value = prober.get_json(&format!("http://{endpoint}{PATH}")).await.ok()?;
@@ -205,13 +218,22 @@ pub(in super::super) async fn observe(core: &Core, prober: &Prober, instance: &I
         .seconds_left
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .map(|left| core.clock.wall() + time_delta(left));
-    let is_known = known
-        .as_ref()
-        .is_some_and(|known| known.instance == instance.id && known.fault == told.mode && known.detail.starts_with(&detail));
+    let is_known = known.as_ref().is_some_and(|known| {
+        known.instance == instance.id && known.fault == told.mode && known.detail.starts_with(&detail)
+    });
     if !is_known {
-        let injected = InjectedFault { fault: told.mode.clone(), detail: detail.clone(), until, instance: instance.id.clone() };
-        let entry =
-            Entry::ChaosInjected { fault: told.mode.clone(), detail: detail.clone(), until, source: "observed".into() };
+        let injected = InjectedFault {
+            fault: told.mode.clone(),
+            detail: detail.clone(),
+            until,
+            instance: instance.id.clone(),
+        };
+        let entry = Entry::ChaosInjected {
+            fault: told.mode.clone(),
+            detail: detail.clone(),
+            until,
+            source: "observed".into(),
+        };
         if core.record_own(entry).await.is_ok() {
             let _ = remember(core, Some(&injected));
         }

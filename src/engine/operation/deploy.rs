@@ -43,7 +43,13 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     shift::take_over(context, &stage, slot, &release).await?;
     remember_good(context, &release)?;
     retire_old(context, &stage, old).await?;
-    Ok(format!("{} serves {} {} at http://{}/", stage.service(slot), release.mode, release.version, super::super::probe::public_address(stage.manifest())))
+    Ok(format!(
+        "{} serves {} {} at http://{}/",
+        stage.service(slot),
+        release.mode,
+        release.version,
+        super::super::probe::public_address(stage.manifest())
+    ))
 }
 
 /// Notes that a release serves well now.
@@ -53,7 +59,11 @@ pub(super) fn remember_good(context: &Context, release: &Release) -> Result<(), 
 }
 
 /// Retires the slot that served before, if one did.
-pub(super) async fn retire_old(context: &Context, stage: &Stage, old: Option<(Slot, Release)>) -> Result<(), Halt> {
+pub(super) async fn retire_old(
+    context: &Context,
+    stage: &Stage,
+    old: Option<(Slot, Release)>,
+) -> Result<(), Halt> {
     match old {
         Some((slot, _)) => shift::retire(context, stage, slot).await,
         None => Ok(()),
@@ -69,7 +79,10 @@ fn refuse_over_canary(stage: &Stage) -> Result<(), Halt> {
             let would_bypass = stage.manifest().services.mode == Mode::Stable;
             if stage.beside(slot).is_some() || would_bypass {
                 return Err(Halt::failed(
-                    format!("{} is a canary under test; a deployment would end the test unasked", stage.service(slot)),
+                    format!(
+                        "{} is a canary under test; a deployment would end the test unasked",
+                        stage.service(slot)
+                    ),
                     "end it first: `swiftdeploy promote stable` or `swiftdeploy rollback`",
                 ));
             }
@@ -145,7 +158,12 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     let decision = context
         .step(&format!("gate {package}"), async |_| {
             let decision = stage.session.policy.ask(package, &input).await;
-            let line = format!("{} by {} in {:.1} ms", decision.verdict, decision.engine.name, decision.took.as_secs_f64() * 1e3);
+            let line = format!(
+                "{} by {} in {:.1} ms",
+                decision.verdict,
+                decision.engine.name,
+                decision.took.as_secs_f64() * 1e3
+            );
             Ok((decision, line))
         })
         .await?;

@@ -15,12 +15,16 @@ use crate::render::{self, GeneratedFile};
 pub(super) async fn run(context: &Context, check: bool) -> Result<String, Halt> {
     let document = context.core.document()?;
     let name = if check { "compare files" } else { "generate files" };
-    let changes = context.step(name, async |_| generate_or_check(context, document.manifest(), check)).await?;
+    let changes =
+        context.step(name, async |_| generate_or_check(context, document.manifest(), check)).await?;
     let stale = changes.iter().filter(|change| change.status != FileStatus::Same).count();
     match (check, stale) {
         (_, 0) => Ok("the generated files are up to date".into()),
         (true, stale) => Err(Halt::failed(
-            format!("{stale} generated {} not what the manifest means", if stale == 1 { "file is" } else { "files are" }),
+            format!(
+                "{stale} generated {} not what the manifest means",
+                if stale == 1 { "file is" } else { "files are" }
+            ),
             "run `swiftdeploy init`",
         )),
         (false, written) => Ok(format!("{written} {} written", if written == 1 { "file" } else { "files" })),
@@ -29,7 +33,11 @@ pub(super) async fn run(context: &Context, check: bool) -> Result<String, Halt> 
 
 /// Compares, and unless it is only a check writes what differs. A file that is
 /// right already is not touched.
-fn generate_or_check(context: &Context, manifest: &Manifest, check: bool) -> Result<(Vec<FileChange>, String), Halt> {
+fn generate_or_check(
+    context: &Context,
+    manifest: &Manifest,
+    check: bool,
+) -> Result<(Vec<FileChange>, String), Halt> {
     let files = render::declared(manifest)?;
     let root = context.core.project.root();
     let changes = compare(root, &files);
@@ -42,7 +50,9 @@ fn generate_or_check(context: &Context, manifest: &Manifest, check: bool) -> Res
         }
         context.core.tell_state(super::super::event::StateEvent::Generated(GeneratedState::UpToDate));
     }
-    context.core.tell(Event::Operation(OperationEvent::Files { id: context.id.clone(), changes: changes.clone() }));
+    context
+        .core
+        .tell(Event::Operation(OperationEvent::Files { id: context.id.clone(), changes: changes.clone() }));
     let different = changes.iter().filter(|change| change.status != FileStatus::Same).count();
     let detail = match different {
         0 => format!("{} files up to date", changes.len()),
@@ -52,7 +62,10 @@ fn generate_or_check(context: &Context, manifest: &Manifest, check: bool) -> Res
 }
 
 /// Writes the files of a manifest that differ; a step's value.
-pub(in super::super) fn generate(context: &Context, manifest: &Manifest) -> Result<(Vec<FileChange>, String), Halt> {
+pub(in super::super) fn generate(
+    context: &Context,
+    manifest: &Manifest,
+) -> Result<(Vec<FileChange>, String), Halt> {
     generate_or_check(context, manifest, false)
 }
 
@@ -64,7 +77,9 @@ pub(super) fn compare(root: &Path, files: &[GeneratedFile]) -> Vec<FileChange> {
             let (status, diff) = match fs::read_to_string(root.join(&file.path)) {
                 Ok(old) if old == file.contents => (FileStatus::Same, String::new()),
                 Ok(old) => (FileStatus::Changed, unified(&old, &file.contents)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => (FileStatus::New, String::new()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    (FileStatus::New, String::new())
+                }
                 Err(_) => (FileStatus::Changed, String::new()),
             };
             FileChange { path: file.path.clone(), status, diff }

@@ -51,7 +51,12 @@ pub(super) async fn run(context: &Context, plan: LoadPlan) -> Result<String, Hal
     Ok(summary(&tally))
 }
 
-async fn drive(context: &Context, stage: &Stage, plan: LoadPlan, step: &Step) -> Result<(Tally, String), Halt> {
+async fn drive(
+    context: &Context,
+    stage: &Stage,
+    plan: LoadPlan,
+    step: &Step,
+) -> Result<(Tally, String), Halt> {
     let url = format!("http://{}/", public_address(stage.manifest()));
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -129,8 +134,13 @@ impl Tally {
     }
 
     fn line(&self) -> String {
-        let statuses: Vec<String> = self.statuses.iter().map(|(status, count)| format!("{status} × {count}")).collect();
-        format!("{} sent; {}", self.sent, if statuses.is_empty() { "no answer yet".into() } else { statuses.join(", ") })
+        let statuses: Vec<String> =
+            self.statuses.iter().map(|(status, count)| format!("{status} × {count}")).collect();
+        format!(
+            "{} sent; {}",
+            self.sent,
+            if statuses.is_empty() { "no answer yet".into() } else { statuses.join(", ") }
+        )
     }
 }
 
@@ -138,6 +148,8 @@ fn summary(tally: &Tally) -> String {
     if tally.latencies.is_empty() {
         return tally.line();
     }
-    let millis = |quantile: f64| Duration::from_micros(tally.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+    let millis = |quantile: f64| {
+        Duration::from_micros(tally.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e3
+    };
     format!("{}; median {:.1} ms, P99 {:.1} ms", tally.line(), millis(0.5), millis(0.99))
 }

@@ -10,13 +10,19 @@ use crate::manifest::GatePoint;
 use crate::render;
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
-    let mut stage = context.step("look at what runs", async |_| Ok((Stage::of(context).await?, String::new()))).await?;
+    let mut stage =
+        context.step("look at what runs", async |_| Ok((Stage::of(context).await?, String::new()))).await?;
     stage.refresh().await?;
     let manifest = stage.manifest();
     let files = init::compare(context.core.project.root(), &render::declared(manifest)?);
     let service = &manifest.services;
-    let mut start =
-        vec![format!("{}: {} {} {}", stage.service(stage.free_slot()), service.image, service.version, service.mode)];
+    let mut start = vec![format!(
+        "{}: {} {} {}",
+        stage.service(stage.free_slot()),
+        service.image,
+        service.version,
+        service.mode
+    )];
     if stage.observed.proxy().is_none() {
         start.push("the proxy".into());
     }
@@ -40,5 +46,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let would_pass = decisions.iter().all(|decision| decision.allow);
     let plan = PlanReport { files, start, stop: stop.into_iter().collect(), decisions };
     context.core.tell(Event::Operation(OperationEvent::Planned { id: context.id.clone(), plan }));
-    Ok(if would_pass { "the policies would let it through".into() } else { "the policies would not let it through".into() })
+    Ok(if would_pass {
+        "the policies would let it through".into()
+    } else {
+        "the policies would not let it through".into()
+    })
 }

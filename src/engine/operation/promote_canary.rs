@@ -13,7 +13,10 @@ use crate::manifest::{Edit, GatePoint};
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage = Stage::of(context).await?;
     let Some((live, current)) = stage.live() else {
-        return Err(Halt::failed("nothing is deployed that a canary could be tested beside", "run `swiftdeploy deploy`"));
+        return Err(Halt::failed(
+            "nothing is deployed that a canary could be tested beside",
+            "run `swiftdeploy deploy`",
+        ));
     };
     if current.mode == Mode::Canary {
         write_mode(context, Edit { mode: Some(Mode::Canary), ..Edit::default() }, Mode::Canary).await?;
@@ -31,7 +34,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let slot = live.other();
     let instance = shift::bring_up(context, &stage, slot, &release).await?;
     // The first scrape, before any traffic: the window begins here.
-    if let Err(fault) = context.core.measurements.look(&instance, stage.manifest(), &*context.core.clock).await {
+    if let Err(fault) =
+        context.core.measurements.look(&instance, stage.manifest(), &*context.core.clock).await
+    {
         context.notice(format!("the canary's metrics cannot be read yet: {fault}"));
     }
     shift::switch_or_remove(context, &stage, slot, &release).await?;

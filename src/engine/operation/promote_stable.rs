@@ -55,13 +55,19 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     };
     write_mode(context, edit, Mode::Stable).await?;
     shift::retire(context, &stage, live).await?;
-    Ok(format!("{} serves {} as stable, confirmed by {}", stage.service(slot), release.version, services.health.path))
+    Ok(format!(
+        "{} serves {} as stable, confirmed by {}",
+        stage.service(slot),
+        release.version,
+        services.health.path
+    ))
 }
 
 /// Whether a slot runs exactly this release already and is well, so that the
 /// traffic can go there without a start.
 fn is_ready(stage: &Stage, slot: Slot, release: &Release) -> bool {
-    let spec = crate::render::app_container(stage.manifest(), slot, release.mode, &release.image, &release.version);
+    let spec =
+        crate::render::app_container(stage.manifest(), slot, release.mode, &release.image, &release.version);
     stage.observed.in_slot(slot).is_some_and(|instance| {
         instance.release.as_ref() == Some(release)
             && instance.health == Health::Healthy
@@ -96,22 +102,30 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
 }
 
 fn is_worth_waiting(decision: &Decision) -> bool {
-    let may_come = |code: &str| WAITING_HELPS.contains(&code);
-    let by_fault = decision.input["metrics_error"]["code"].as_str().is_some_and(may_come);
+    let time_helps = |code: &str| WAITING_HELPS.contains(&code);
+    let by_fault = decision.input["metrics_error"]["code"].as_str().is_some_and(time_helps);
     decision.fault.is_none()
         && decision.verdict == Verdict::Inconclusive
-        && (by_fault || decision.violations.iter().any(|violation| may_come(&violation.code)))
+        && (by_fault || decision.violations.iter().any(|violation| time_helps(&violation.code)))
 }
 
 fn tell_waiting(step: &Step, decision: &Decision, waited: Duration, max_wait: Duration) {
     let why = gate::details(decision).join("; ");
     step.progress(
-        format!("{why} (waiting {} of at most {} s; `swiftdeploy load` sends probe traffic)", waited.as_secs(), max_wait.as_secs()),
+        format!(
+            "{why} (waiting {} of at most {} s; `swiftdeploy load` sends probe traffic)",
+            waited.as_secs(),
+            max_wait.as_secs()
+        ),
         Some(waited.as_secs_f64() / max_wait.as_secs_f64().max(0.001)),
     );
 }
 
-async fn ask_once(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
+async fn ask_once(
+    context: &Context,
+    stage: &Stage,
+    live: Slot,
+) -> Result<(Decision, serde_json::Value), Halt> {
     let observed = stage.session.runtime.observe().await?;
     let Some(instance) = observed.in_slot(live) else {
         return Err(Halt::failed("the canary is gone", "run `swiftdeploy rollback`"));

@@ -33,7 +33,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     if let Some((old, _)) = live {
         shift::retire(context, &stage, old).await?;
     }
-    if release.version != stage.manifest().services.version || release.image != stage.manifest().services.image {
+    if release.version != stage.manifest().services.version
+        || release.image != stage.manifest().services.image
+    {
         context.notice(format!(
             "the manifest still says {} {}; the next deploy brings that again",
             stage.manifest().services.image,

@@ -54,7 +54,9 @@ fn remove_empty_folders(context: &Context) -> io::Result<()> {
     let generated = context.core.project.generated();
     for folder in [generated.join("opa"), generated] {
         match fs::remove_dir(&folder) {
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+            Err(error)
+                if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) =>
+            {
                 return Err(error);
             }
             _ => {}

@@ -21,7 +21,10 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let failed = checks(context).await;
     match failed {
         0 => Ok("all five checks pass".into()),
-        failed => Err(Halt::failed(format!("{failed} of 5 checks failed"), "correct what is marked FAIL, then repeat")),
+        failed => Err(Halt::failed(
+            format!("{failed} of 5 checks failed"),
+            "correct what is marked FAIL, then repeat",
+        )),
     }
 }
 
@@ -36,7 +39,10 @@ pub(super) async fn checks(context: &Context) -> usize {
         Err(error) => return manifest_fails(context, &error),
     };
     let manifest = document.manifest();
-    let fields = format!("{} {} on port {}", manifest.services.name, manifest.services.version, manifest.services.port);
+    let fields = format!(
+        "{} {} on port {}",
+        manifest.services.name, manifest.services.version, manifest.services.port
+    );
     tell(context, FIELDS, Ok(pass(fields)), Duration::ZERO);
     match context.core.session(manifest).await {
         Ok(session) => with_session(context, &document, &session).await,
@@ -55,7 +61,8 @@ fn manifest_fails(context: &Context, error: &ManifestError) -> usize {
     // What is known to be about a key was found in a text that is YAML.
     let is_yaml = error.problems().iter().any(|problem| problem.key().is_some());
     let first = if is_yaml { pass("the file is YAML".into()) } else { fail(error.to_string()) };
-    let second = if is_yaml { fail(error.to_string()) } else { fail("not checked: the file is not YAML".into()) };
+    let second =
+        if is_yaml { fail(error.to_string()) } else { fail("not checked: the file is not YAML".into()) };
     tell(context, YAML, Ok(first), Duration::ZERO);
     tell(context, FIELDS, Ok(second), Duration::ZERO);
     for name in [IMAGE, PORT, PROXY] {

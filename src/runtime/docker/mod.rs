@@ -159,7 +159,12 @@ impl Runtime for DockerRuntime {
         policy::ensure(self, stack, files).await
     }
 
-    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
+    async fn ensure_proxy(
+        &self,
+        stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<(), RuntimeError> {
         proxy::ensure(self, stack, files, routes).await
     }
 

@@ -173,7 +173,12 @@ impl Runtime for LocalRuntime {
         Ok(())
     }
 
-    async fn ensure_proxy(&self, _stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
+    async fn ensure_proxy(
+        &self,
+        _stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<(), RuntimeError> {
         self.shared.ensure_proxy(&files.proxy.rules, routes).await
     }
 

@@ -386,6 +386,7 @@ pub fn reading(mode: Mode, slot: Slot, requests: u64, errors: u64, rate: f64, p9
             p99: p99.map(|ms| P99 { ms, low_ms: 250.0, high_ms: Some(500.0) }),
             buckets: Vec::new(),
             resets: 0,
+            vanished: 0,
             window: Duration::from_secs(30),
         }),
     }
