@@ -4,8 +4,30 @@
 //! Invariants: a line is on disk (synced) before `append` returns; two
 //! processes never interleave (file lock around read-tail, append, sync); a
 //! torn last line of a crash is set aside, never counted as written; the file
-//! rotates by size and the chain goes on over the parts.
+//! rotates by size and the chain goes on over the parts; a part is removed
+//! only after the history tells its numbers and last hash.
+//!
+//! What the chain proves and what it does not stands in [`verify`].
 
+mod chain;
+mod error;
+mod escape;
+mod files;
+mod head;
+mod lines;
+mod read;
 mod record;
+pub mod report;
+mod rotate;
+mod store;
+mod tail;
+mod verify;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::HistoryError;
+pub use read::{Records, read_all};
 pub use record::{Actor, Entry, Record};
+pub use store::{History, Limits};
+pub use verify::{Fault, FaultKind, Loss, VerifyReport, verify};

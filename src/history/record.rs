@@ -9,10 +9,19 @@ use serde_json::Value;
 #[serde(transparent)]
 pub struct Actor(pub String);
 
+impl Actor {
+    /// The tool, for what it did by itself.
+    #[must_use]
+    pub fn tool() -> Self {
+        Self("swiftdeploy".to_owned())
+    }
+}
+
 /// A line of the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// When, in UTC, RFC 3339 with milliseconds.
+    #[serde(serialize_with = "with_milliseconds")]
     pub timestamp: DateTime<Utc>,
     /// Counted from 1 without gaps, over all parts.
     pub seq: u64,
@@ -24,6 +33,11 @@ pub struct Record {
     /// SHA-256 (hex) over the bytes of the line before, without its line
     /// feed; 64 zeros in the first.
     pub prev: String,
+}
+
+/// Always three digits, so that the lines sort as text.
+fn with_milliseconds<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
 }
 
 /// What happened.
