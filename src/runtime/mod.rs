@@ -6,6 +6,7 @@
 //! The trait speaks of slots, routes and services, not of containers, so that
 //! a target with more than one host can implement it.
 
+pub mod docker;
 mod error;
 mod model;
 

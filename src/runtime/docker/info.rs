@@ -1,0 +1,176 @@
+//! What is known about the daemon, and about the machine that it runs on.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use bollard::models::SystemInfo;
+
+use super::client::Client;
+use super::connect::{Address, FIRST_ANSWER, ask_version, refuse_too_old};
+use crate::runtime::{EngineInfo, HostFacts, RuntimeError};
+
+/// How this machine stands to the daemon's; asked once, at connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The daemon runs on this machine.
+    pub is_local: bool,
+    /// Containers' own addresses can be reached from this machine.
+    pub reaches_containers: bool,
+    /// Clients' addresses reach the proxy unchanged.
+    pub shows_client_addresses: bool,
+    /// Where published ports are reached.
+    pub published_at: IpAddr,
+}
+
+impl Reach {
+    /// Asks the daemon and compares it with this machine.
+    pub async fn find(client: &Client, address: &Address) -> Result<Self, RuntimeError> {
+        let info = client.read("asking the daemon what it is", client.docker.info()).await?;
+        let is_local = address.is_on_this_machine() && same_machine(&info, &ThisMachine::read());
+        let plain = !is_rootless(&info) && !is_desktop(&info);
+        Ok(Self {
+            is_local,
+            reaches_containers: is_local && plain,
+            shows_client_addresses: plain,
+            published_at: published_at(address).await?,
+        })
+    }
+
+    /// The address at which this machine reaches a port that is published on
+    /// `bind`.
+    pub fn published(&self, bind: IpAddr) -> IpAddr {
+        if bind.is_unspecified() { self.published_at } else { bind }
+    }
+}
+
+async fn published_at(address: &Address) -> Result<IpAddr, RuntimeError> {
+    let Address::Tcp { host, port } = address else { return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) };
+    let found = tokio::time::timeout(FIRST_ANSWER, tokio::net::lookup_host(format!("{host}:{port}"))).await;
+    let found = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
+    found.map(|address| address.ip()).ok_or_else(|| RuntimeError::EngineAbsent {
+        address: address.to_string(),
+        reason: format!("the name {host} has no address"),
+    })
+}
+
+/// What identifies a machine well enough to tell it from another one to which
+/// a socket was forwarded.
+struct ThisMachine {
+    name: String,
+    kernel: String,
+}
+
+impl ThisMachine {
+    fn read() -> Self {
+        let read = |name: &str| {
+            let text = std::fs::read_to_string(Path::new("/proc/sys/kernel").join(name));
+            text.unwrap_or_default().trim().to_owned()
+        };
+        Self { name: read("hostname"), kernel: read("osrelease") }
+    }
+}
+
+/// A virtual machine (Docker Desktop) has another name and another kernel; a
+/// container that holds the daemon's socket has another name only.
+fn same_machine(info: &SystemInfo, this: &ThisMachine) -> bool {
+    if is_desktop(info) {
+        return false;
+    }
+    info.name.as_deref() == Some(this.name.as_str())
+        || info.kernel_version.as_deref() == Some(this.kernel.as_str())
+}
+
+fn is_rootless(info: &SystemInfo) -> bool {
+    info.security_options.iter().flatten().any(|option| option.contains("name=rootless"))
+}
+
+fn is_desktop(info: &SystemInfo) -> bool {
+    info.operating_system.as_deref().is_some_and(|system| system.contains("Docker Desktop"))
+}
+
+/// Asks the daemon who it is now.
+pub async fn engine(client: &Client, reach: Reach) -> Result<EngineInfo, RuntimeError> {
+    let version = ask_version(&client.address, &client.docker, FIRST_ANSWER).await?;
+    refuse_too_old(&version)?;
+    let info = client.read("asking the daemon what it is", client.docker.info()).await?;
+    Ok(EngineInfo {
+        name: "docker".to_owned(),
+        version: version.version.or(info.server_version).unwrap_or_default(),
+        host: info.name.unwrap_or_default(),
+        is_local: reach.is_local,
+        shows_client_addresses: reach.shows_client_addresses,
+    })
+}
+
+/// Measures the machine that runs the containers, if it is this one: numbers
+/// of another machine would let a policy allow what it should deny.
+pub async fn host_facts(client: &Client, reach: Reach) -> Result<HostFacts, RuntimeError> {
+    let doing = "measuring the host";
+    let refused = |reason: String| RuntimeError::Engine { doing: doing.to_owned(), reason };
+    if !reach.is_local {
+        return Err(refused(format!(
+            "the daemon at {} runs on another machine, whose disk and load cannot be measured from here",
+            client.address
+        )));
+    }
+    let info = client.read(doing, client.docker.info()).await?;
+    let data_root = info
+        .docker_root_dir
+        .filter(|root| !root.is_empty())
+        .map(PathBuf::from)
+        .ok_or_else(|| refused("the daemon does not tell where it keeps its data".to_owned()))?;
+    let disk_free_bytes = free_bytes(&data_root)?;
+    let load1 = sysinfo::System::load_average()
+        .map_err(|error| refused(format!("the load average cannot be read: {error}")))?
+        .one;
+    let cpus = info
+        .ncpu
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| *count > 0)
+        .ok_or_else(|| refused("the daemon does not tell its number of processors".to_owned()))?;
+    Ok(HostFacts { disk_free_bytes, data_root, load1, cpus })
+}
+
+/// What a user other than root may still write.
+fn free_bytes(path: &Path) -> Result<u64, RuntimeError> {
+    let file = |source: std::io::Error| RuntimeError::File { path: path.to_path_buf(), source };
+    let found = rustix::fs::statvfs(path).map_err(|errno| file(errno.into()))?;
+    // A file system without size (as /proc) is not where data can be.
+    if found.f_blocks == 0 {
+        return Err(file(std::io::Error::other("this file system tells no size")));
+    }
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn info(name: &str, kernel: &str, system: &str) -> SystemInfo {
+        SystemInfo {
+            name: Some(name.into()),
+            kernel_version: Some(kernel.into()),
+            operating_system: Some(system.into()),
+            ..SystemInfo::default()
+        }
+    }
+
+    #[rstest]
+    #[case::the_same(info("here", "6.1", "Debian"), true)]
+    #[case::seen_from_a_container(info("outside", "6.1", "Debian"), true)]
+    #[case::a_forwarded_socket(info("there", "5.10", "Debian"), false)]
+    #[case::a_virtual_machine(info("here", "6.1", "Docker Desktop"), false)]
+    fn machines_are_told_apart(#[case] info: SystemInfo, #[case] expected: bool) {
+        let this = ThisMachine { name: "here".into(), kernel: "6.1".into() };
+        assert_eq!(same_machine(&info, &this), expected);
+    }
+
+    #[test]
+    fn free_space_is_measured_where_asked() {
+        assert!(free_bytes(Path::new("/")).unwrap() > 0);
+        assert!(free_bytes(Path::new("/nowhere")).is_err());
+        assert!(free_bytes(Path::new("/proc")).is_err());
+    }
+}

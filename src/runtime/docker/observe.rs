@@ -1,0 +1,257 @@
+//! Everything of the project in one look: labels say what a container is for,
+//! the daemon how it is, the proxy itself what it serves.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+
+use super::client::or_absent;
+use super::containers::{self, Found};
+use super::info::Reach;
+use super::{DockerRuntime, proxy};
+use crate::domain::Release;
+use crate::domain::stack::{Role, label};
+use crate::runtime::{Health, Instance, Observed, RuntimeError};
+
+/// Containers that are looked at in parallel: a whole stack.
+const AT_ONCE: usize = 8;
+/// A health check's words are cut here.
+const LONGEST_REASON: usize = 300;
+
+/// One look at the project.
+pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> {
+    let found: Vec<Found> =
+        containers::list(&runtime.client).await?.into_iter().filter(|found| found.role.is_some()).collect();
+    let looks = found.into_iter().map(|found| async move { look(runtime, &found).await });
+    let mut instances = Vec::new();
+    let mut routes = None;
+    let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+    while let Some(look) = looks.next().await {
+        let Some(look) = look? else { continue };
+        routes = routes.or(look.routes);
+        instances.push(look.instance);
+    }
+    instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
+    Ok(Observed { instances, routes })
+}
+
+struct Look {
+    instance: Instance,
+    routes: Option<crate::domain::Routes>,
+}
+
+/// `None` when the container went away meanwhile.
+async fn look(runtime: &DockerRuntime, found: &Found) -> Result<Option<Look>, RuntimeError> {
+    let call = runtime.client.docker.inspect_container(&found.id, None);
+    let inspected = or_absent(runtime.client.read(format!("inspecting {}", found.name), call).await)?;
+    let Some(inspected) = inspected else { return Ok(None) };
+    let Some(mut instance) = instance(found, &inspected, runtime.reach, runtime.service_port) else {
+        return Ok(None);
+    };
+    let mut routes = None;
+    if found.is_running {
+        instance.usage = runtime.usage.latest(&runtime.client, &found.id, instance.started_at);
+        if let (Role::Proxy, Some(endpoint)) = (instance.role, instance.endpoint) {
+            routes = proxy::routes_in_force(runtime, &inspected, endpoint).await;
+        }
+    }
+    Ok(Some(Look { instance, routes }))
+}
+
+fn order(role: Role) -> u8 {
+    match role {
+        Role::App { slot: crate::domain::Slot::Blue, .. } => 0,
+        Role::App { slot: crate::domain::Slot::Green, .. } => 1,
+        Role::Proxy => 2,
+        Role::Policy => 3,
+    }
+}
+
+/// A container as an instance; `None` if it has no role.
+pub fn instance(
+    found: &Found,
+    inspected: &ContainerInspectResponse,
+    reach: Reach,
+    service_port: u16,
+) -> Option<Instance> {
+    let role = found.role?;
+    let none = ContainerState::default();
+    let state = inspected.state.as_ref().unwrap_or(&none);
+    let health = health(state);
+    let runs = !matches!(health, Health::Exited(_));
+    Some(Instance {
+        id: found.id.clone(),
+        service: found.service.clone(),
+        role,
+        release: release(found, role, inspected),
+        started_at: runs.then(|| started(state)).flatten(),
+        endpoint: runs.then(|| endpoint(role, inspected, reach, service_port)).flatten(),
+        restarts: inspected.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
+        oom_killed: state.oom_killed.unwrap_or(false),
+        spec: found.spec().map(str::to_owned),
+        usage: None,
+        health,
+    })
+}
+
+fn release(found: &Found, role: Role, inspected: &ContainerInspectResponse) -> Option<Release> {
+    let Role::App { mode, .. } = role else { return None };
+    Some(Release {
+        image: found.labels.get(label::IMAGE)?.clone(),
+        image_id: inspected.image.clone(),
+        version: found.labels.get(label::VERSION).cloned().unwrap_or_default(),
+        mode,
+    })
+}
+
+fn health(state: &ContainerState) -> Health {
+    use ContainerStateStatusEnum as Status;
+    match state.status {
+        Some(Status::RUNNING) => {}
+        Some(Status::PAUSED) => return Health::Unhealthy("it is paused".to_owned()),
+        _ => {
+            // Docker tells 0 for a container that was never started.
+            let ended = state.finished_at.as_deref().is_some_and(|at| !at.starts_with("0001-"));
+            return Health::Exited(state.exit_code.filter(|_| ended));
+        }
+    }
+    let Some(check) = &state.health else { return Health::Healthy };
+    match check.status {
+        Some(HealthStatusEnum::STARTING) => Health::Starting,
+        Some(HealthStatusEnum::UNHEALTHY) => {
+            let last = check.log.iter().flatten().next_back();
+            let said = last.and_then(|result| result.output.as_deref()).unwrap_or_default().trim();
+            let reason: String = said.chars().take(LONGEST_REASON).collect();
+            Health::Unhealthy(if reason.is_empty() { "its health check fails".to_owned() } else { reason })
+        }
+        // A container without a check of its own may still have an empty one.
+        _ => Health::Healthy,
+    }
+}
+
+fn started(state: &ContainerState) -> Option<DateTime<Utc>> {
+    let text = state.started_at.as_deref().filter(|at| !at.starts_with("0001-"))?;
+    text.parse().ok()
+}
+
+/// Where this machine reaches it: an app at its own address, the others at
+/// the port that they publish.
+fn endpoint(
+    role: Role,
+    inspected: &ContainerInspectResponse,
+    reach: Reach,
+    service_port: u16,
+) -> Option<SocketAddr> {
+    match role {
+        Role::App { .. } => {
+            let address = own_address(inspected).filter(|_| reach.reaches_containers)?;
+            Some(SocketAddr::new(address, app_port(inspected).unwrap_or(service_port)))
+        }
+        Role::Proxy | Role::Policy => {
+            let ports = inspected.network_settings.as_ref()?.ports.as_ref()?;
+            // Sorted, so that each look finds the same one.
+            let ports: BTreeMap<_, _> = ports.iter().collect();
+            ports.values().filter_map(|bindings| bindings.as_ref()).flatten().find_map(|binding| {
+                let bind: IpAddr = binding.host_ip.as_deref()?.parse().ok()?;
+                let port = binding.host_port.as_deref()?.parse().ok()?;
+                Some(SocketAddr::new(reach.published(bind), port))
+            })
+        }
+    }
+}
+
+fn own_address(inspected: &ContainerInspectResponse) -> Option<IpAddr> {
+    let networks = inspected.network_settings.as_ref()?.networks.as_ref()?;
+    let networks: BTreeMap<_, _> = networks.iter().collect();
+    let parse = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
+    networks
+        .values()
+        .find_map(|network| parse(&network.ip_address).or_else(|| parse(&network.global_ipv6_address)))
+}
+
+/// The port in the release's own environment: the manifest may name another
+/// one by now.
+fn app_port(inspected: &ContainerInspectResponse) -> Option<u16> {
+    let environment = inspected.config.as_ref()?.env.as_ref()?;
+    environment.iter().find_map(|line| line.strip_prefix("APP_PORT=")?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    const REACH: Reach = Reach {
+        is_local: true,
+        reaches_containers: true,
+        shows_client_addresses: true,
+        published_at: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    };
+
+    fn state(json: serde_json::Value) -> ContainerState {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[rstest]
+    #[case(json!({"Status": "running"}), Health::Healthy)]
+    #[case(json!({"Status": "running", "Health": {"Status": "starting"}}), Health::Starting)]
+    #[case(json!({"Status": "running", "Health": {"Status": "healthy"}}), Health::Healthy)]
+    #[case(
+        json!({"Status": "running", "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "503\n"}]}}),
+        Health::Unhealthy("503".into())
+    )]
+    #[case(json!({"Status": "running", "Health": {"Status": "unhealthy"}}), Health::Unhealthy("its health check fails".into()))]
+    #[case(json!({"Status": "paused"}), Health::Unhealthy("it is paused".into()))]
+    #[case(json!({"Status": "created", "ExitCode": 0, "FinishedAt": "0001-01-01T00:00:00Z"}), Health::Exited(None))]
+    #[case(json!({"Status": "exited", "ExitCode": 3, "FinishedAt": "2026-01-01T00:00:00Z"}), Health::Exited(Some(3)))]
+    #[case(json!({"Status": "restarting", "ExitCode": 1, "FinishedAt": "2026-01-01T00:00:00Z"}), Health::Exited(Some(1)))]
+    fn health_is_told_from_the_state(#[case] json: serde_json::Value, #[case] expected: Health) {
+        assert_eq!(health(&state(json)), expected);
+    }
+
+    fn found(role: Role) -> Found {
+        Found {
+            id: "c1".into(),
+            name: "shop-x".into(),
+            service: "x".into(),
+            role: Some(role),
+            is_running: true,
+            created: 0,
+            labels: HashMap::new(),
+        }
+    }
+
+    fn inspected() -> ContainerInspectResponse {
+        serde_json::from_value(json!({
+            "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z"},
+            "Config": {"Env": ["A=1", "APP_PORT=4000"]},
+            "NetworkSettings": {
+                "Networks": {"net": {"IPAddress": "172.18.0.2"}},
+                "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "90/tcp": null}
+            }
+        }))
+        .unwrap()
+    }
+
+    const APP: Role = Role::App { slot: crate::domain::Slot::Blue, mode: crate::domain::Mode::Stable };
+
+    #[rstest]
+    #[case::an_app_at_its_own_address(APP, REACH, Some("172.18.0.2:4000"))]
+    #[case::not_from_another_machine(APP, Reach { reaches_containers: false, ..REACH }, None)]
+    #[case::the_proxy_at_its_published_port(Role::Proxy, REACH, Some("127.0.0.1:8080"))]
+    fn endpoints_are_what_this_machine_reaches(
+        #[case] role: Role,
+        #[case] reach: Reach,
+        #[case] expected: Option<&str>,
+    ) {
+        let instance = instance(&found(role), &inspected(), reach, 3000).unwrap();
+        assert_eq!(instance.endpoint, expected.map(|text| text.parse().unwrap()));
+    }
+}

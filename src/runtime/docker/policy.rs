@@ -1,0 +1,221 @@
+//! Open Policy Agent's container and its copy of the policies.
+//!
+//! Whenever the copy changes, OPA is started anew: its own watch keeps what
+//! was deleted, and keeps the last good policy after an edit that does not
+//! parse, so that nobody could tell which policy answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bollard::query_parameters::RemoveVolumeOptions;
+
+use super::client::{Client, or_absent};
+use super::containers::{self, Found};
+use super::files::{Difference, FileTree};
+use super::helper::{self, Helper};
+use super::{DockerRuntime, nginx, platform};
+use crate::domain::stack::{ContainerSpec, FileSet, MountSource, Role, Stack};
+use crate::runtime::{RuntimeError, StackFiles};
+
+/// Longest wait for OPA's first answer.
+const ANSWERS: Duration = Duration::from_secs(20);
+/// Time between two questions.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What must be done so that a container's copies are what they should be.
+struct Sync {
+    set: FileSet,
+    wanted: FileTree,
+    difference: Difference,
+}
+
+/// Brings up OPA with the policies of now, unless it runs with them already.
+pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+    let Some(spec) = policy_spec(stack) else { return Ok(()) };
+    let client = &runtime.client;
+    let found = containers::in_role(client, Role::Policy).await?;
+    let is_right =
+        found.as_ref().is_some_and(|found| found.is_running && found.spec() == Some(spec.hash().as_str()));
+    if is_right {
+        bring_files(runtime, stack, spec, found.as_ref(), files).await?;
+        return await_answer(runtime, spec).await;
+    }
+    for port in &spec.ports {
+        // Our own container is about to leave the port.
+        let ours = found.as_ref().is_some_and(|found| found.is_running);
+        if !ours {
+            runtime.refuse_taken_port(port.bind, port.host).await?;
+        }
+    }
+    if let Some(found) = found {
+        end(client, &found).await?;
+    }
+    bring_files(runtime, stack, spec, None, files).await?;
+    runtime.bring_up(spec).await?;
+    await_answer(runtime, spec).await
+}
+
+/// Copies the policies to OPA if it has other ones. Nothing to do before the
+/// first deploy, and where no OPA belongs to the stack.
+pub async fn sync(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+    let found = containers::in_role(&runtime.client, Role::Policy).await?;
+    // One that Compose made sees the folder itself.
+    if found.is_some_and(|found| found.spec().is_some()) {
+        ensure(runtime, stack, files).await
+    } else {
+        Ok(())
+    }
+}
+
+fn policy_spec(stack: &Stack) -> Option<&ContainerSpec> {
+    stack.containers.iter().find(|spec| spec.role == Role::Policy)
+}
+
+/// Makes the copies what they should be and starts a running OPA anew if that
+/// changed them.
+async fn bring_files(
+    runtime: &DockerRuntime,
+    stack: &Stack,
+    spec: &ContainerSpec,
+    running: Option<&Found>,
+    files: &StackFiles,
+) -> Result<(), RuntimeError> {
+    let client = &runtime.client;
+    let wanted = wanted(spec, files).await?;
+    let mut syncs = Vec::new();
+    let mut carrier = None;
+    for (set, wanted) in wanted {
+        let there = if let (Some(found), Some(folder)) = (running, nginx::folder(spec, set)) {
+            helper::download(client, &found.id, folder).await?
+        } else {
+            carry(client, spec, &mut carrier).await?.download(&Helper::folder(set)).await?
+        };
+        let difference = there.difference(&wanted);
+        if !difference.is_empty() {
+            syncs.push(Sync { set, wanted, difference });
+        }
+    }
+    if syncs.is_empty() {
+        if let Some(carrier) = carrier {
+            carrier.remove().await?;
+        }
+        return Ok(());
+    }
+    // The daemon can add files to a volume but take none away: where files
+    // must go, the volume goes with them, and before it all who hold it.
+    let must_recreate = syncs.iter().any(|sync| !sync.difference.removed.is_empty());
+    if must_recreate {
+        if let Some(carrier) = carrier.take() {
+            carrier.remove().await?;
+        }
+        if let Some(found) = running {
+            end(client, found).await?;
+        }
+        for sync in syncs.iter().filter(|sync| !sync.difference.removed.is_empty()) {
+            let volume = stack.volume_name(sync.set.volume());
+            let call = client.docker.remove_volume(&volume, None::<RemoveVolumeOptions>);
+            or_absent(client.change(format!("emptying volume {volume}"), call).await)?;
+            platform::ensure_volume(client, stack, sync.set.volume()).await?;
+        }
+    }
+    for sync in &syncs {
+        let carrier = carry(client, spec, &mut carrier).await?;
+        let all = !sync.difference.removed.is_empty();
+        let upload = if all { &sync.wanted } else { &sync.difference.changed };
+        carrier.upload(&Helper::folder(sync.set), upload).await?;
+    }
+    if let Some(carrier) = carrier {
+        carrier.remove().await?;
+    }
+    match running {
+        Some(_) if must_recreate => {
+            runtime.bring_up(spec).await?;
+        }
+        Some(found) => {
+            let call = client.docker.restart_container(&found.id, None);
+            client.change(format!("restarting {}", found.name), call).await?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// The carrier of files, made when it is first needed.
+async fn carry<'a>(
+    client: &Client,
+    spec: &ContainerSpec,
+    carrier: &'a mut Option<Helper>,
+) -> Result<&'a Helper, RuntimeError> {
+    if carrier.is_none() {
+        let sets: Vec<FileSet> = file_sets(spec).collect();
+        *carrier = Some(Helper::holding(client, &spec.image, &sets).await?);
+    }
+    carrier.as_ref().ok_or_else(|| RuntimeError::Engine {
+        doing: "copying files".to_owned(),
+        reason: "there is no carrier".to_owned(),
+    })
+}
+
+fn file_sets(spec: &ContainerSpec) -> impl Iterator<Item = FileSet> {
+    spec.mounts.iter().filter_map(|mount| match mount.source {
+        MountSource::Files(set) => Some(set),
+        MountSource::Volume(_) => None,
+    })
+}
+
+/// What the copies should be.
+async fn wanted(spec: &ContainerSpec, files: &StackFiles) -> Result<Vec<(FileSet, FileTree)>, RuntimeError> {
+    let mut wanted = Vec::new();
+    for set in file_sets(spec) {
+        let tree = match set {
+            FileSet::Policies => {
+                let folder = files.policies.clone();
+                let read = tokio::task::spawn_blocking(move || FileTree::read(&folder));
+                read.await.map_err(|error| RuntimeError::Engine {
+                    doing: "reading the policies".to_owned(),
+                    reason: error.to_string(),
+                })??
+            }
+            FileSet::PolicyConfig => {
+                FileTree::of(files.policy_config.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+            }
+            FileSet::ProxyConfig => continue,
+        };
+        wanted.push((set, tree));
+    }
+    Ok(wanted)
+}
+
+async fn end(client: &Client, found: &Found) -> Result<(), RuntimeError> {
+    containers::stop(client, &found.id, None).await?;
+    containers::remove(client, &found.id).await
+}
+
+/// Waits until OPA answers; if it dies (a policy that does not parse), its
+/// own words are the error.
+async fn await_answer(runtime: &DockerRuntime, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+    let client = &runtime.client;
+    let Some(port) = spec.ports.first() else { return Ok(()) };
+    let address = SocketAddr::new(runtime.reach.published(port.bind), port.host);
+    let url = format!("http://{address}/health");
+    let started = runtime.clock.instant();
+    loop {
+        let said = match runtime.http.get(&url).send().await {
+            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) => format!("status {}", answer.status().as_u16()),
+            Err(_) => "no answer".to_owned(),
+        };
+        let found = containers::in_role(client, Role::Policy).await?;
+        let waited = runtime.clock.instant().saturating_duration_since(started);
+        if let Some(found) = &found {
+            containers::still_runs(client, &found.id, &spec.service).await?;
+        }
+        if found.is_none() || waited >= ANSWERS {
+            return Err(RuntimeError::StartFailed {
+                service: spec.service.clone(),
+                reason: format!("{url} gives {said} after {waited:?}"),
+            });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

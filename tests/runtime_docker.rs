@@ -1,0 +1,268 @@
+//! The Docker target against a real daemon: the promises that every target
+//! keeps, and those that only this one makes. Runs where
+//! `SWIFTDEPLOY_TEST_DOCKER_HOST` names a daemon that has the test images
+//! (`tests/fixtures`).
+
+#![expect(clippy::unwrap_used, reason = "a test tells what went wrong by ending")]
+
+#[path = "support/docker_harness.rs"]
+mod docker_harness;
+#[path = "support/runtime_suite.rs"]
+mod runtime_suite;
+
+use docker_harness::{World, with_docker};
+use runtime_suite::{Harness as _, client, eventually, get, healthy};
+use swiftdeploy::domain::stack::Role;
+use swiftdeploy::domain::{Mode, Routes, Slot};
+use swiftdeploy::runtime::{Health, ImagePresence, Runtime as _, RuntimeError};
+
+/// One test for each promise of the suite.
+macro_rules! promises {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                with_docker(async |world: &World| {
+                    runtime_suite::$name(&world.runtime, world).await;
+                })
+                .await;
+            }
+        )*
+    };
+}
+
+promises!(
+    nothing_is_there_before_the_first_deploy,
+    a_started_release_is_seen_where_it_answers,
+    a_release_that_dies_at_once_is_told,
+    a_routing_is_served_and_observed,
+    swaps_under_traffic_lose_nothing,
+    a_refused_configuration_leaves_the_old_one_serving,
+    a_killed_release_is_seen,
+    logs_are_told_and_followed,
+    changes_are_told,
+    the_port_has_an_owner,
+    teardown_removes_all_and_only_ours,
+    the_engine_describes_itself,
+);
+
+fn idle() -> Routes {
+    Routes { generation: "idle".into(), shares: Vec::new() }
+}
+
+async fn deployed(world: &World) {
+    world.runtime.ensure_platform(&world.stack, &world.files(), &idle()).await.unwrap();
+    world.runtime.start(&world.spec(Slot::Blue, Mode::Stable, "1.0.0"), None).await.unwrap();
+    healthy(&world.runtime, Slot::Blue).await;
+    let routes = Routes::all_to(Slot::Blue, "first");
+    world.runtime.route(&world.stack, &world.files(), &routes).await.unwrap();
+}
+
+/// A signal sent through the daemon would count as the operator's wish to stop
+/// the proxy, which would then stay down.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_dies_after_a_reload_is_restarted_with_what_it_served() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let proxy = world.runtime.observe().await.unwrap().proxy().unwrap().clone();
+        world.exec(&proxy.id, &["nginx", "-c", "/etc/swiftdeploy/nginx.conf", "-s", "stop"]).await;
+        eventually("the proxy came back", async || {
+            let observed = world.runtime.observe().await.unwrap();
+            let restarted = observed.proxy()?.restarts > 0;
+            (restarted && observed.routes? == Routes::all_to(Slot::Blue, "first")).then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_is_loaded_but_not_served_is_taken_back() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let lying = world.files_with(|routes, abilities| {
+            Ok(docker_harness::config(&Routes { generation: "lie".into(), ..routes.clone() }, abilities))
+        });
+        let wanted = Routes::all_to(Slot::Blue, "second");
+        let error = world.runtime.route(&world.stack, &lying, &wanted).await.unwrap_err();
+        let RuntimeError::NotServed { wanted, served, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((wanted.as_str(), served.as_str()), ("second", "lie"));
+        let observed = world.runtime.observe().await.unwrap();
+        assert_eq!(observed.routes, Some(Routes::all_to(Slot::Blue, "first")));
+        get(&client(), world.public(), "/").await.unwrap();
+    })
+    .await;
+}
+
+/// nginx resolves names when it loads; a slot that is gone must be found
+/// before the file takes the place of the one that works.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_to_an_empty_slot_is_refused() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let routes = Routes::all_to(Slot::Green, "empty");
+        let error = world.runtime.route(&world.stack, &world.files(), &routes).await.unwrap_err();
+        let RuntimeError::ProxyRefused { reason } = &error else { panic!("{error:?}") };
+        assert!(reason.contains("app-green"), "{reason}");
+        get(&client(), world.public(), "/").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throw_away_containers_do_not_stay() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let containers: Vec<String> = world
+            .runtime
+            .belongings()
+            .await
+            .unwrap()
+            .into_iter()
+            .filter(|name| name.starts_with("container "))
+            .collect();
+        let project = &world.stack.project;
+        let expected = ["app-blue", "nginx", "opa"].map(|service| format!("container {project}-{service}"));
+        assert_eq!(containers, expected);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_nginx_gets_a_configuration_that_it_knows() {
+    with_docker(async |world| {
+        let mut stack = world.stack.clone();
+        for spec in stack.containers.iter_mut().filter(|spec| spec.role == Role::Proxy) {
+            spec.image = "nginx:1.22".into();
+        }
+        let (sender, seen) = std::sync::mpsc::sync_channel(8);
+        let files = world.files_with(move |routes, abilities| {
+            sender.try_send(abilities).ok();
+            Ok(docker_harness::config(routes, abilities))
+        });
+        world.runtime.ensure_platform(&stack, &files, &idle()).await.unwrap();
+        let abilities = seen.recv().unwrap();
+        assert!(!abilities.keepalive_min_timeout && !abilities.resolve, "{abilities:?}");
+        assert_eq!(world.runtime.generation(&stack).await.unwrap().as_deref(), Some("idle"));
+
+        // Another image is another container: the one change that interrupts.
+        let before = world.runtime.observe().await.unwrap().proxy().unwrap().id.clone();
+        world.runtime.ensure_platform(&world.stack, &files, &idle()).await.unwrap();
+        let abilities = seen.recv().unwrap();
+        assert!(abilities.keepalive_min_timeout && abilities.resolve, "{abilities:?}");
+        assert_ne!(world.runtime.observe().await.unwrap().proxy().unwrap().id, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_are_copied_replaced_and_taken_away() {
+    with_docker(async |world| {
+        let (runtime, files) = (&world.runtime, world.files());
+        runtime.ensure_platform(&world.stack, &files, &idle()).await.unwrap();
+        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":1}}");
+        let before = world.policy_id().await;
+        runtime.sync_policies(&world.stack, &files).await.unwrap();
+        assert_eq!(world.policy_id().await, before, "nothing changed, nothing restarted");
+
+        std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := 2\n").unwrap();
+        std::fs::create_dir(world.policies.join("own")).unwrap();
+        std::fs::write(world.policies.join("own/gate.rego"), "package gate\n\nanswer := 3\n").unwrap();
+        runtime.sync_policies(&world.stack, &files).await.unwrap();
+        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":2}}");
+        assert_eq!(world.policy("gate").await, "{\"result\":{\"answer\":3}}");
+
+        std::fs::remove_file(world.policies.join("own/gate.rego")).unwrap();
+        runtime.sync_policies(&world.stack, &files).await.unwrap();
+        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":2}}");
+        assert_eq!(world.policy("gate").await, "{}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_does_not_parse_is_told_in_the_engines_words() {
+    with_docker(async |world| {
+        let files = world.files();
+        world.runtime.ensure_platform(&world.stack, &files, &idle()).await.unwrap();
+        std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := \n").unwrap();
+        let error = world.runtime.sync_policies(&world.stack, &files).await.unwrap_err();
+        let RuntimeError::StartFailed { service, reason } = &error else { panic!("{error:?}") };
+        assert_eq!(service, "opa");
+        assert!(reason.contains(":\nerror: ") && reason.contains("infra.rego:4"), "{reason}");
+
+        std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := 4\n").unwrap();
+        world.runtime.sync_policies(&world.stack, &files).await.unwrap();
+        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":4}}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_ours_is_not_used() {
+    with_docker(async |world| {
+        world.plant_strangers().await;
+        let mut stack = world.stack.clone();
+        stack.networks[0].name = format!("{}-net-2", stack.project);
+        let error = world.runtime.ensure_platform(&stack, &world.files(), &idle()).await.unwrap_err();
+        assert!(error.to_string().contains("is not this project's"), "{error}");
+        let mut spec = world.spec(Slot::Blue, Mode::Stable, "1");
+        spec.name = format!("{}-app-blue-2", stack.project);
+        world.runtime.ensure_platform(&world.stack, &world.files(), &idle()).await.unwrap();
+        let error = world.runtime.start(&spec, None).await.unwrap_err();
+        assert!(error.to_string().contains("is taken by a container"), "{error}");
+        assert_eq!(world.strangers_gone().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_absent_image_is_told_by_name() {
+    with_docker(async |world| {
+        world.runtime.ensure_platform(&world.stack, &world.files(), &idle()).await.unwrap();
+        let mut spec = world.spec(Slot::Blue, Mode::Stable, "1");
+        spec.image = "swift-deploy-1-node:no-such-tag".into();
+        let error = world.runtime.start(&spec, None).await.unwrap_err();
+        assert!(
+            matches!(&error, RuntimeError::ImageAbsent { image, .. } if *image == spec.image),
+            "{error:?}"
+        );
+        let ImagePresence::Absent(detail) = world.runtime.image(&spec.image).await.unwrap() else {
+            panic!("there is no such tag")
+        };
+        assert!(detail.contains("swift-deploy-1-node:latest"), "{detail}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_release_is_unwell_and_a_look_stays_quick() {
+    with_docker(async |world| {
+        deployed(world).await;
+        world.runtime.start(&world.spec(Slot::Green, Mode::Canary, "2"), None).await.unwrap();
+        let green = healthy(&world.runtime, Slot::Green).await;
+        world.docker.pause_container(&green.id).await.unwrap();
+        let mut fastest = std::time::Duration::MAX;
+        for _ in 0..5 {
+            let started = World::now();
+            let observed = world.runtime.observe().await.unwrap();
+            fastest = fastest.min(World::now() - started);
+            let health = &observed.in_slot(Slot::Green).unwrap().health;
+            assert_eq!(*health, Health::Unhealthy("it is paused".into()));
+        }
+        assert!(fastest < std::time::Duration::from_secs(1), "{fastest:?}");
+        world.runtime.stop(Slot::Green, std::time::Duration::from_secs(1)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_that_cannot_work_says_why() {
+    with_docker(async |world| {
+        let (progress, _seen) = tokio::sync::mpsc::channel(4);
+        // Port 9 (discard) of this machine is no registry.
+        let error = world.runtime.pull("127.0.0.1:9/app:1", progress).await.unwrap_err();
+        assert!(matches!(&error, RuntimeError::PullFailed { reason, .. } if !reason.is_empty()), "{error:?}");
+    })
+    .await;
+}
