@@ -156,20 +156,15 @@ impl Runtime for DockerRuntime {
     }
 
     async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
-        policy::ensure(self, stack, files).await
+        Box::pin(policy::ensure(self, stack, files)).await
     }
 
-    async fn ensure_proxy(
-        &self,
-        stack: &Stack,
-        files: &StackFiles,
-        routes: &Routes,
-    ) -> Result<(), RuntimeError> {
-        proxy::ensure(self, stack, files, routes).await
+    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
+        Box::pin(proxy::ensure(self, stack, files, routes)).await
     }
 
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
-        policy::sync(self, stack, files).await
+        Box::pin(policy::sync(self, stack, files)).await
     }
 
     async fn start(&self, spec: &ContainerSpec, image_id: Option<&str>) -> Result<Instance, RuntimeError> {

@@ -38,8 +38,7 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) 
     let found = containers::in_role(client, Role::Policy).await?;
     let is_right =
         found.as_ref().is_some_and(|found| found.is_running && found.spec() == Some(spec.hash().as_str()));
-    let was_stopped = found.as_ref().is_some_and(|found| !found.is_running);
-    if was_stopped {
+    if found.as_ref().is_some_and(|found| !found.is_running) {
         return Ok(());
     }
     if is_right {
