@@ -123,10 +123,10 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        match tokio::time::timeout(PATIENCE, look).await {
-            Ok(seen) => seen,
-            Err(_) => panic!("it never was so; {:#?}", self.runtime.observe().await),
+        if let Ok(seen) = tokio::time::timeout(PATIENCE, look).await {
+            return seen;
         }
+        panic!("it never was so; {:#?}", self.runtime.observe().await)
     }
 
     pub fn public(&self) -> SocketAddr {
