@@ -114,20 +114,32 @@ impl Layout {
 /// How a file begins that is still being written.
 const UNFINISHED: &str = ".unfinished-";
 
-/// Replaces a file's content in one step: a reader, or a crash, finds the old
-/// or the new content, never a part.
-pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// A new content for a file, complete on disk but not in its place yet.
+pub struct Prepared {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
 }
 
-/// As JSON, in one step.
+impl Prepared {
+    /// Writes a value as JSON beside the file that it is for.
+    pub fn json(path: &Path, value: &impl serde::Serialize) -> io::Result<Self> {
+        let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        file.as_file().sync_all()?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Puts it in its place in one step: a reader, or a crash, finds the old
+    /// or the new content, never a part.
+    pub fn publish(self) -> io::Result<()> {
+        self.file.persist(self.path).map(drop).map_err(|error| error.error)
+    }
+}
+
+/// Replaces a file's content by a value as JSON, in one step.
 pub fn write_json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
-    write_whole(path, &serde_json::to_vec_pretty(value)?)
+    Prepared::json(path, value)?.publish()
 }
 
 /// Reads a JSON file; `None` when there is none.

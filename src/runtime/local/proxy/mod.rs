@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::handler::Handler as _;
+use chrono::SecondsFormat;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -34,7 +35,7 @@ use self::access_log::AccessLog;
 use self::config::{ProxyConfig, ProxyStatus, Refusal};
 use self::forward::{Gateway, Peer};
 use self::serving::Serving;
-use super::layout::{Layout, write_json};
+use super::layout::{Layout, Prepared};
 use super::logs::keep_short;
 use crate::clock::SharedClock;
 
@@ -100,6 +101,7 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
     let mut terminate = signal(SignalKind::terminate()).map_err(ProxyError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ProxyError::Signals)?;
     raise_file_limit();
+    let journal = Journal { clock: Arc::clone(&clock) };
 
     let config = load(&layout)?;
     let address = SocketAddr::new(config.rules.bind, config.rules.port);
@@ -114,14 +116,16 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
     let mut server = tokio::spawn(
         axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
     );
-    tell(&layout, &config, None)?;
-    note(&format!("listens on {address}, serves {}", config.routes.generation));
+    status(&layout, &config, None)
+        .and_then(Prepared::publish)
+        .map_err(|source| ProxyError::File { path: layout.proxy_status(), source })?;
+    journal.note(&format!("listens on {address}, serves {}", config.routes.generation));
 
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = reload.recv() => swap(&layout, &serving)?,
+            _ = reload.recv() => swap(&layout, &serving, &journal),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = housekeeping.tick() => keep_short(&layout, super::ACCESS_LOG),
@@ -132,34 +136,45 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
         }
     }
 
-    note("stops: finishes what runs");
+    journal.note("stops: finishes what runs");
     stop.cancel();
     if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
-        note("stops: some requests did not end in time");
+        journal.note("stops: some requests did not end in time");
         server.abort();
     }
     access_log.close().await;
     Ok(())
 }
 
-/// Loads the configuration anew and serves it, or keeps the old one.
-fn swap(layout: &Layout, serving: &watch::Sender<Arc<Serving>>) -> Result<(), ProxyError> {
+/// Loads the configuration anew and serves it, or keeps the old one. Nothing
+/// that goes wrong here ends the proxy: the old configuration is sound.
+fn swap(layout: &Layout, serving: &watch::Sender<Arc<Serving>>, journal: &Journal) {
     let old = serving.borrow().clone();
-    let (wanted, reason) = match ProxyConfig::read(&layout.proxy_config()) {
-        Ok(config) => {
-            let reason = config.check().and_then(|()| config.check_succeeds(&old.config)).err();
-            (config, reason)
+    let wanted = ProxyConfig::read(&layout.proxy_config());
+    // Of a file that cannot be read the revision cannot be told.
+    let revision = wanted.as_ref().map_or(0, |config| config.revision);
+    let judged = wanted
+        .and_then(|config| config.check().map(|()| config))
+        .and_then(|config| config.check_succeeds(&old.config).map(|()| config))
+        // What could not be written down afterwards must not be served.
+        .and_then(|config| {
+            status(layout, &config, None).map(|status| (config, status)).map_err(|e| e.to_string())
+        });
+    let told = match judged {
+        Ok((config, status)) => {
+            journal.note(&format!("serves {}", config.routes.generation));
+            serving.send_replace(Arc::new(Serving::new(config, Some(&old))));
+            status.publish()
         }
-        // Which revision it was cannot be told.
-        Err(reason) => (ProxyConfig { revision: 0, ..old.config.clone() }, Some(reason)),
+        Err(reason) => {
+            let kept = &old.config.routes.generation;
+            journal.note(&format!("refuses the configuration and keeps {kept}: {reason}"));
+            status(layout, &old.config, Some(Refusal { revision, reason })).and_then(Prepared::publish)
+        }
     };
-    if let Some(reason) = reason {
-        note(&format!("refuses the configuration and keeps {}: {reason}", old.config.routes.generation));
-        return tell(layout, &old.config, Some(Refusal { revision: wanted.revision, reason }));
+    if let Err(error) = told {
+        journal.note(&format!("cannot write its status: {error}"));
     }
-    note(&format!("serves {}", wanted.routes.generation));
-    serving.send_replace(Arc::new(Serving::new(wanted.clone(), Some(&old))));
-    tell(layout, &wanted, None)
 }
 
 fn load(layout: &Layout) -> Result<ProxyConfig, ProxyError> {
@@ -170,16 +185,23 @@ fn load(layout: &Layout) -> Result<ProxyConfig, ProxyError> {
         .map_err(|reason| ProxyError::Config { path, reason })
 }
 
-/// Writes down what is served, for the app to read.
-fn tell(layout: &Layout, serving: &ProxyConfig, refused: Option<Refusal>) -> Result<(), ProxyError> {
+/// What is served, for the app to read.
+fn status(layout: &Layout, serving: &ProxyConfig, refused: Option<Refusal>) -> io::Result<Prepared> {
     let status = ProxyStatus { pid: std::process::id(), serving: serving.clone(), refused };
-    let path = layout.proxy_status();
-    write_json(&path, &status).map_err(|source| ProxyError::File { path, source })
+    Prepared::json(&layout.proxy_status(), &status)
 }
 
-/// A line in the proxy's own log, which is its standard error.
-fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+/// The proxy's own log, which is its standard error.
+struct Journal {
+    clock: SharedClock,
+}
+
+impl Journal {
+    fn note(&self, text: &str) {
+        let time = self.clock.wall().to_rfc3339_opts(SecondsFormat::Millis, true);
+        // A log that nobody can read must not take the proxy down.
+        let _ = writeln!(io::stderr(), "{time} {text}");
+    }
 }
 
 /// Each request in flight takes two connections; the usual limit of 1024 files

@@ -1,0 +1,110 @@
+//! A service that can do what the sample service cannot: be slow on demand,
+//! echo streams, upgrade connections, die.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{StreamExt as _, stream};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Bytes of `/big` and of the uploads.
+pub const BIG: usize = 48 * 1024 * 1024;
+
+pub fn serve() {
+    // Started by `cargo test -- --ignored`: nobody wants a service.
+    let Ok(port) = std::env::var("APP_PORT") else { return };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(run(port.parse().unwrap()));
+}
+
+async fn run(port: u16) {
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    println!("listening on {port}");
+    let stop = async move {
+        terminate.recv().await;
+        println!("stopping");
+    };
+    axum::serve(listener, router()).with_graceful_shutdown(stop).await.unwrap();
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/", get(who).post(count))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/metrics", get(|| async { "up 1\n" }))
+        .route("/slow/{ms}", get(slow).post(slow))
+        .route("/status/{code}", get(status))
+        .route("/headers", get(headers))
+        .route(
+            "/echo",
+            post(|request: Request| async { Body::from_stream(request.into_body().into_data_stream()) }),
+        )
+        .route("/big", get(big))
+        .route("/ws", get(websocket))
+        .route("/exit", get(|| async { std::process::exit(3) as &str }))
+}
+
+/// The version, which tells the releases apart.
+async fn who() -> String {
+    std::env::var("APP_VERSION").unwrap()
+}
+
+async fn count(request: Request) -> String {
+    let mut body = request.into_body().into_data_stream();
+    let mut bytes = 0;
+    while let Some(Ok(piece)) = body.next().await {
+        bytes += piece.len();
+    }
+    bytes.to_string()
+}
+
+async fn slow(Path(ms): Path<u64>) -> String {
+    println!("slow request");
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    who().await
+}
+
+async fn status(Path(code): Path<u16>) -> (StatusCode, &'static str) {
+    (StatusCode::from_u16(code).unwrap(), "the service's own words")
+}
+
+async fn headers(headers: HeaderMap) -> Json<BTreeMap<String, String>> {
+    let texts = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    Json(texts.collect())
+}
+
+async fn big() -> Response {
+    let piece = vec![b'x'; 64 * 1024];
+    let pieces = stream::iter(0..BIG / piece.len()).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
+    Response::builder()
+        .header("content-length", BIG)
+        .header("connection", "x-private")
+        .header("x-private", "between us")
+        .header("x-deployed-by", "somebody else")
+        .header("x-mode", "canary")
+        .body(Body::from_stream(pieces))
+        .unwrap()
+}
+
+async fn websocket(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(|mut socket| async move {
+        while let Some(Ok(message)) = socket.recv().await {
+            if socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    })
+}
