@@ -28,7 +28,7 @@ pub fn start_a_stack_and_end() {
             .await
             .unwrap();
         let routes = Routes::all_to(Slot::Blue, "from-the-short-lived-app");
-        runtime.ensure_platform(&world.stack(), &world.files(), &routes).await.unwrap();
+        runtime.ensure_proxy(&world.stack(), &world.files(), &routes).await.unwrap();
     });
 }
 

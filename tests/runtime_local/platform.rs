@@ -73,10 +73,8 @@ async fn a_proxy_that_cannot_move_stays() {
     let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
     let old = std::mem::replace(&mut world.rules.port, somebody.local_addr().unwrap().port());
 
-    let error = world
-        .runtime
-        .ensure_platform(&world.stack(), &world.files(), &Routes::all_to(Slot::Blue, "g2"))
-        .await;
+    let error =
+        world.runtime.ensure_proxy(&world.stack(), &world.files(), &Routes::all_to(Slot::Blue, "g2")).await;
 
     assert!(matches!(error, Err(RuntimeError::PortTaken { .. })), "{error:?}");
     world.rules.port = old;
@@ -113,7 +111,7 @@ async fn the_owner_of_the_port_is_nobody_us_or_named() {
         matches!(&owner, PortOwner::Other(who) if who.contains(&format!("(pid {})", std::process::id()))),
         "{owner:?}"
     );
-    let error = other.runtime.ensure_platform(&other.stack(), &other.files(), &nothing_routed("g0")).await;
+    let error = other.runtime.ensure_proxy(&other.stack(), &other.files(), &nothing_routed("g0")).await;
     assert!(matches!(error, Err(RuntimeError::PortTaken { .. })), "{error:?}");
     drop(somebody);
 }

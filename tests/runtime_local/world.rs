@@ -98,7 +98,7 @@ impl World {
     }
 
     pub async fn platform(&self, routes: &Routes) {
-        self.runtime.ensure_platform(&self.stack(), &self.files(), routes).await.unwrap();
+        self.runtime.ensure_proxy(&self.stack(), &self.files(), routes).await.unwrap();
     }
 
     pub async fn route(&self, routes: &Routes) {

@@ -109,7 +109,10 @@ impl World {
     /// Waits until the policy engine answers so: its watch takes a moment.
     pub async fn policy_becomes(&self, package: &str, expected: &str) {
         let what = format!("{package} answers {expected}");
-        super::runtime_suite::eventually(&what, async || (self.policy(package).await == expected).then_some(())).await;
+        super::runtime_suite::eventually(&what, async || {
+            (self.policy(package).await == expected).then_some(())
+        })
+        .await;
     }
 
     /// The policy engine's container and the moment of its start.

@@ -159,7 +159,12 @@ impl Runtime for DockerRuntime {
         Box::pin(policy::ensure(self, stack, files)).await
     }
 
-    async fn ensure_proxy(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
+    async fn ensure_proxy(
+        &self,
+        stack: &Stack,
+        files: &StackFiles,
+        routes: &Routes,
+    ) -> Result<(), RuntimeError> {
         Box::pin(proxy::ensure(self, stack, files, routes)).await
     }
 
