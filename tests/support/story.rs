@@ -122,11 +122,11 @@ fn report_tells_it_all(world: &World) {
         "deploy",
         "promote canary",
         "rollback",
-        "stable → canary",
-        "canary → stable",
+        "| stable | canary | promote canary |",
+        "| canary | stable | rollback |",
         "error rate 0.9",
         "| Timestamp | Policy | Details |",
-        "error_rate",
+        "error\\_rate 0.9",
     ];
     for text in must_have {
         assert!(report.contains(text), "no {text:?} in\n{report}");
