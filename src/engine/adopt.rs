@@ -2,29 +2,64 @@
 //! canary's release was adopted its image and version. Every other byte
 //! stays; the generated files follow.
 
+use std::fs::OpenOptions;
+
 use super::context::Context;
-use super::halt::Halt;
+use super::halt::{Halt, file_failure};
 use super::operation::regenerate;
 use crate::domain::Mode;
 use crate::history::Entry;
 use crate::manifest::Edit;
 
-/// Writes the mode (and the release) into the manifest and generates anew.
+/// The change of the mode alone.
+pub(super) fn mode_edit(mode: Mode) -> Edit {
+    Edit { mode: Some(mode), ..Edit::default() }
+}
+
+/// Makes sure, before anything is started, that the manifest will take the
+/// change: traffic must not move and then the file not follow.
+pub(super) fn check(context: &Context, edit: &Edit) -> Result<(), Halt> {
+    let document = context.core.document()?;
+    document.with(edit)?;
+    let path = context.core.project.manifest();
+    OpenOptions::new().append(true).open(path).map_err(file_failure(path))?;
+    let root = context.core.project.root();
+    tempfile::Builder::new().prefix(".swiftdeploy-").tempfile_in(root).map_err(file_failure(root))?;
+    Ok(())
+}
+
+/// Writes the mode (and the release) into the manifest, records the change
+/// and generates anew.
 pub(super) async fn write_mode(context: &Context, edit: Edit, to: Mode) -> Result<(), Halt> {
-    let from = context
+    let edited = context
         .step_through("update manifest", async |_| {
             let document = context.core.document()?;
-            let from = document.manifest().services.mode;
+            let before = document.manifest().services.mode;
             let edited = document.with(&edit)?;
             if edited.text() != document.text() {
                 edited.save()?;
             }
-            regenerate(context, edited.manifest())?;
-            Ok((from, format!("mode: {to}")))
+            note_mode(context, Some(before), to).await?;
+            Ok((edited, format!("mode: {to}")))
         })
         .await?;
-    if from != to {
+    context.step_through("generate files", async |_| regenerate(context, edited.manifest())).await?;
+    Ok(())
+}
+
+/// Records a change of the mode, once: what the last record led to is
+/// remembered, so that a repeated operation after a crash records what the
+/// first one could not.
+pub(super) async fn note_mode(context: &Context, before: Option<Mode>, to: Mode) -> Result<(), Halt> {
+    let journal = &context.core.journal;
+    let from = journal.recorded_mode().or(before);
+    if let Some(from) = from
+        && from != to
+    {
         context.record(Entry::ModeChange { from, to, operation_id: context.id.0.clone() }).await?;
+    }
+    if let Err(error) = journal.set_recorded_mode(to) {
+        context.notice(format!("the journal cannot be written: {error}"));
     }
     Ok(())
 }

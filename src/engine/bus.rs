@@ -11,19 +11,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::action::Action;
-use super::context::Context;
 use super::core::Core;
 use super::event::{Event, OperationEvent, OperationId, Outcome, StateEvent};
-use super::halt::Halt;
-use super::lock::{Holder, LockError, OperationLock};
 use super::project::Project;
 use super::session::Assemble;
-use super::stage::state_line;
+use super::watch;
 use super::watch::Looker;
-use super::{operation, watch};
 use crate::clock::SharedClock;
 use crate::domain::Target;
-use crate::history::{Actor, Entry, History, HistoryError};
+use crate::history::Actor;
 use crate::manifest::Document;
 use crate::policy::Decision;
 use crate::runtime::{LogLine, LogRequest};
@@ -53,9 +49,6 @@ pub enum OpenError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The history.
-    #[error(transparent)]
-    History(#[from] HistoryError),
 }
 
 /// How long the engine waits for its operations and its watch when it closes.
@@ -71,7 +64,7 @@ struct Running {
 /// The engine of one project on one target. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     running: Arc<Mutex<Vec<Running>>>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -79,22 +72,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the project of a manifest. Nothing is reached or written yet but
-    /// the history's files.
+    /// Opens the project of a manifest. Nothing is reached or written yet.
     pub fn open(options: Options<'_>) -> Result<Self, OpenError> {
         let project = Project::of(options.manifest).map_err(|source| OpenError::Folder {
             manifest: options.manifest.display().to_string(),
             source,
         })?;
-        let history = History::open(project.root(), options.actor.clone())?;
-        let core = Core::new(
-            project,
-            options.target,
-            options.clock,
-            options.actor,
-            Arc::new(history),
-            options.assembly,
-        );
+        let core = Core::new(project, options.target, options.clock, options.actor, options.assembly);
         Ok(Self {
             core: Arc::new(core),
             running: Arc::default(),
@@ -264,164 +248,7 @@ impl Engine {
         Some((id, cancel))
     }
 
-    fn refuse(&self, action: &Action, reason: String, is_busy: bool) {
+    pub(super) fn refuse(&self, action: &Action, reason: String, is_busy: bool) {
         self.core.tell(Event::Operation(OperationEvent::Refused { action: action.clone(), reason, is_busy }));
-    }
-
-    async fn run_admitted(
-        &self,
-        id: &OperationId,
-        action: &Action,
-        cancel: CancellationToken,
-    ) -> Option<Outcome> {
-        let _lock = match self.lock(action) {
-            Ok(lock) => lock,
-            Err(error @ LockError::Busy(_)) => {
-                self.refuse(action, error.to_string(), true);
-                return None;
-            }
-            Err(error) => return Some(self.fail_early(id, action, &error.to_string())),
-        };
-        if action.is_mutating() {
-            self.tell_unfinished().await;
-        }
-        let intent = Entry::OperationStarted {
-            operation_id: id.0.clone(),
-            operation: action.name().into(),
-            detail: format!("on {}", self.core.target),
-        };
-        // Intent is on disk before the first effect. Only a rollback goes on
-        // without: with a full disk it may be what saves the traffic.
-        let recorded = self.core.record(intent).await;
-        if let Err(error) = &recorded
-            && *action != Action::Rollback
-        {
-            return Some(self.fail_early(id, action, &format!("{error}; {}", error.next_step())));
-        }
-        self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
-        let began = self.core.clock.instant();
-        let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel);
-        if let Err(error) = recorded {
-            context.notice(format!("NOT RECORDED: {error}"));
-        }
-        let result = operation::run(&context).await;
-        let outcome = self.outcome(result).await;
-        let elapsed = self.core.clock.instant().saturating_duration_since(began);
-        let outcome = self.record_outcome(id, action, outcome, elapsed).await;
-        self.core.tell(Event::Operation(OperationEvent::Finished {
-            id: id.clone(),
-            action: action.clone(),
-            outcome: outcome.clone(),
-            elapsed,
-        }));
-        Some(outcome)
-    }
-
-    fn lock(&self, action: &Action) -> Result<Option<OperationLock>, LockError> {
-        if !action.is_mutating() {
-            return Ok(None);
-        }
-        let holder = Holder {
-            pid: std::process::id(),
-            actor: self.core.actor.0.clone(),
-            operation: action.name().into(),
-            since: self.core.clock.wall(),
-        };
-        OperationLock::acquire(&self.core.project.state_file("lock"), &holder).map(Some)
-    }
-
-    /// An operation that a crash cut off is told and recorded once; what runs
-    /// is asked from the runtime anyway.
-    async fn tell_unfinished(&self) {
-        if let Some(left) = self.core.journal.unfinished() {
-            let detail =
-                format!("{} ({}) was cut off at the step {:?}", left.operation, left.operation_id, left.step);
-            if self.core.record_own(Entry::Note { detail }).await.is_ok() {
-                let _ = self.core.journal.end();
-            }
-        }
-    }
-
-    fn fail_early(&self, id: &OperationId, action: &Action, error: &str) -> Outcome {
-        let outcome = Outcome::Failed {
-            error: error.to_owned(),
-            state: "nothing was changed".into(),
-            next: "check permissions and free space of the manifest's folder".into(),
-        };
-        self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
-        self.core.tell(Event::Operation(OperationEvent::Finished {
-            id: id.clone(),
-            action: action.clone(),
-            outcome: outcome.clone(),
-            elapsed: Duration::ZERO,
-        }));
-        outcome
-    }
-
-    async fn outcome(&self, result: Result<String, Halt>) -> Outcome {
-        match result {
-            Ok(summary) => Outcome::Done { summary },
-            Err(halt) => {
-                let state = state_line(&self.core).await;
-                match halt {
-                    Halt::Failed { error, next } => Outcome::Failed { error, state, next },
-                    Halt::Blocked { headline, reasons, is_inconclusive: false } => {
-                        Outcome::Denied { headline, reasons, state }
-                    }
-                    Halt::Blocked { headline, reasons, is_inconclusive: true } => {
-                        Outcome::Inconclusive { headline, reasons, state }
-                    }
-                    Halt::Cancelled => Outcome::Cancelled { state },
-                }
-            }
-        }
-    }
-
-    /// Writes the outcome. When that fails the operation has failed, whatever
-    /// it did: an outcome that is not on record is told as such.
-    async fn record_outcome(
-        &self,
-        id: &OperationId,
-        action: &Action,
-        outcome: Outcome,
-        elapsed: Duration,
-    ) -> Outcome {
-        let entry = Entry::OperationFinished {
-            operation_id: id.0.clone(),
-            operation: action.name().into(),
-            outcome: outcome.as_str().into(),
-            detail: detail(&outcome),
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            release: if action.is_mutating() { watch::live_release(&self.core).await } else { None },
-        };
-        let recorded = self.core.record(entry).await;
-        if action.is_mutating() {
-            // Left in place it would only be told as cut off once more.
-            let _ = self.core.journal.end();
-        }
-        match recorded {
-            Ok(()) => outcome,
-            Err(error) => Outcome::Failed {
-                error: format!(
-                    "{} {}, but that could not be recorded: {error}",
-                    action.name(),
-                    outcome.as_str()
-                ),
-                state: detail(&outcome),
-                next: error.next_step(),
-            },
-        }
-    }
-}
-
-/// The outcome in one line, for the history.
-fn detail(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Done { summary } => summary.clone(),
-        Outcome::Denied { headline, reasons, .. } | Outcome::Inconclusive { headline, reasons, .. } => {
-            format!("{headline}: {}", reasons.join("; "))
-        }
-        Outcome::Failed { error, state, .. } => format!("{error} ({state})"),
-        Outcome::Cancelled { state } => format!("cancelled; {state}"),
     }
 }

@@ -66,13 +66,10 @@ impl Context {
         self.step_through(name, work).await
     }
 
-    /// A step that runs also after a cancel: the clean-up that a stop needs.
-    pub(super) async fn step_through<T, F, W>(&self, name: &str, work: W) -> Result<T, Halt>
-    where
-        W: FnOnce(Step) -> F,
-        F: Future<Output = Found<T>>,
-    {
-        let step = self.begin(name);
+    /// Notes in the journal which step begins. The history's intent is on disk
+    /// already; a journal that cannot be written only makes the word about a
+    /// crash less exact, and must not stop a clean-up or a rollback.
+    pub(super) fn note_step(&self, name: &str) {
         if self.action.is_mutating() {
             let under_way = UnderWay {
                 operation_id: self.id.0.clone(),
@@ -80,13 +77,19 @@ impl Context {
                 step: name.into(),
             };
             if let Err(error) = self.core.journal.begin(&under_way) {
-                self.finish(&step, name, StepResult::Failed, Duration::ZERO, "the journal cannot be written");
-                return Err(Halt::failed(
-                    format!("cannot write the journal in {}: {error}", self.core.project.state().display()),
-                    "check permissions and free space, then repeat",
-                ));
+                self.notice(format!("the journal cannot be written: {error}"));
             }
         }
+    }
+
+    /// A step that runs also after a cancel: the clean-up that a stop needs.
+    pub(super) async fn step_through<T, F, W>(&self, name: &str, work: W) -> Result<T, Halt>
+    where
+        W: FnOnce(Step) -> F,
+        F: Future<Output = Found<T>>,
+    {
+        let step = self.begin(name);
+        self.note_step(name);
         let began = self.core.clock.instant();
         let outcome = work(step.clone()).await;
         let elapsed = self.core.clock.instant().saturating_duration_since(began);
@@ -140,9 +143,16 @@ impl Context {
         self.core.tell(Event::Operation(OperationEvent::Notice { id: self.id.clone(), text: text.into() }));
     }
 
-    /// Records something under this operation's actor.
+    /// Records something under this operation's actor. A rollback goes on
+    /// when it cannot, and says so: it may be what saves the traffic.
     pub(super) async fn record(&self, entry: Entry) -> Result<(), Halt> {
-        self.core.record(entry).await.map_err(Halt::from)
+        match self.core.record(entry).await {
+            Err(error) if self.action == Action::Rollback => {
+                self.notice(format!("NOT RECORDED: {error}"));
+                Ok(())
+            }
+            outcome => outcome.map_err(Halt::from),
+        }
     }
 
     /// Tells and records a gate's answer.
@@ -151,6 +161,11 @@ impl Context {
             id: self.id.clone(),
             decision: Box::new(decision.clone()),
         }));
+        self.record_decision(decision).await
+    }
+
+    /// Records a gate's answer.
+    pub(super) async fn record_decision(&self, decision: &Decision) -> Result<(), Halt> {
         self.record(Entry::Decision {
             operation_id: self.id.0.clone(),
             gate: decision.gate.clone(),

@@ -1,7 +1,7 @@
 //! What the operations and the watch share: project, clock, history, event
 //! channel, last known state, measurements.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, broadcast};
 
@@ -28,7 +28,7 @@ pub(super) struct Core {
     pub(super) target: Target,
     pub(super) clock: SharedClock,
     pub(super) actor: Actor,
-    pub(super) history: Arc<History>,
+    history: OnceLock<Arc<History>>,
     pub(super) journal: Journal,
     pub(super) measurements: Measurements,
     pub(super) assembly: Arc<dyn Assemble>,
@@ -45,16 +45,15 @@ impl Core {
         target: Target,
         clock: SharedClock,
         actor: Actor,
-        history: Arc<History>,
         assembly: Arc<dyn Assemble>,
     ) -> Self {
         Self {
-            journal: Journal::of(&project),
+            journal: Journal::of(&project, target),
             measurements: Measurements::in_project(&project),
             target,
             clock,
             actor,
-            history,
+            history: OnceLock::new(),
             assembly,
             events: broadcast::Sender::new(EVENTS_KEPT),
             memory: StateMemory::default(),
@@ -95,6 +94,16 @@ impl Core {
         Ok(session)
     }
 
+    /// The history, opened when something is to be written: who only looks
+    /// needs no right to write.
+    fn history(&self) -> Result<Arc<History>, HistoryError> {
+        if let Some(history) = self.history.get() {
+            return Ok(Arc::clone(history));
+        }
+        let history = Arc::new(History::open(self.project.root(), self.actor.clone())?);
+        Ok(Arc::clone(self.history.get_or_init(|| history)))
+    }
+
     /// Writes a line of the history; on disk when this returns.
     pub(super) async fn record(&self, entry: Entry) -> Result<(), HistoryError> {
         self.record_as(self.actor.clone(), entry).await
@@ -106,7 +115,7 @@ impl Core {
     }
 
     async fn record_as(&self, actor: Actor, entry: Entry) -> Result<(), HistoryError> {
-        let history = Arc::clone(&self.history);
+        let history = self.history()?;
         let at = self.clock.wall();
         let written = tokio::task::spawn_blocking(move || history.append_as(&actor, at, entry)).await;
         match written {

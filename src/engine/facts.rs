@@ -1,5 +1,6 @@
 //! The facts that the gates are asked with, as JSON. Nothing is compared with
-//! a limit here: limits are in `policies/data.json` and comparisons in Rego.
+//! a limit here, and nothing is rounded: limits are in `policies/data.json`,
+//! comparisons and the rounding of messages in Rego.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -14,11 +15,6 @@ const GB: f64 = 1e9;
 
 fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// Two digits after the point: what people read, and stable in messages.
-fn rounded(value: f64, scale: f64) -> f64 {
-    (value * scale).round() / scale
 }
 
 /// Facts before a deployment. Where the host cannot be measured the facts are
@@ -38,8 +34,8 @@ pub(super) fn infra(
     #[expect(clippy::cast_precision_loss, reason = "a disk has fewer than 2^53 bytes free")]
     let own = match host {
         Ok(host) => json!({
-            "disk_free_gb": rounded(host.disk_free_bytes as f64 / GB, 100.0),
-            "cpu_load": rounded(host.load1, 100.0),
+            "disk_free_gb": host.disk_free_bytes as f64 / GB,
+            "cpu_load": host.load1,
             "cpus": host.cpus,
             "sources": {
                 "disk_free_gb": format!("free space at {}", host.data_root.display()),
@@ -89,11 +85,11 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
             "requests": measured.requests,
             "errors": measured.errors,
             "error_rate": measured.error_rate,
-            "request_rate": rounded(measured.request_rate, 100.0),
+            "request_rate": measured.request_rate,
             "p99_latency_ms": measured.p99.map(|p99| p99.ms),
             "p99_bucket": measured.p99.map(|p99| json!([p99.low_ms, p99.high_ms])),
             "latency_buckets": measured.buckets,
-            "window_seconds": rounded(measured.window.as_secs_f64(), 10.0),
+            "window_seconds": measured.window.as_secs_f64(),
             "resets": measured.resets,
             "metrics_error": null,
         }),

@@ -2,14 +2,16 @@
 //! order of the manifest. The first that does not let through decides; a
 //! user's gate can only add a denial.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::context::Context;
 use super::halt::Halt;
 use super::session::Session;
-use crate::history::Entry;
+use super::violation;
 use crate::manifest::{GatePoint, Manifest};
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, Fault};
 
 /// Our own package before an operation.
 pub(super) const fn own_package(point: GatePoint) -> &'static str {
@@ -35,12 +37,34 @@ pub(super) const fn blocked_thing(point: GatePoint) -> &'static str {
     }
 }
 
-/// Records what a denial or a fault means.
-pub(super) async fn record_violation(context: &Context, decision: &Decision) -> Result<(), Halt> {
-    if decision.allow || decision.verdict == Verdict::Inconclusive {
-        return Ok(());
+/// How long an engine that was just given other policies may take to load
+/// them; OPA's watch takes about a second.
+const LOADING: Duration = Duration::from_secs(3);
+
+/// Time between two questions while policies are loaded.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Asks a gate; while the engine is still loading the policies that are on
+/// disk, asks again.
+pub(super) async fn ask(session: &Session, package: &str, input: &Value) -> Decision {
+    let settled = async {
+        loop {
+            let decision = session.policy.ask(package, input).await;
+            if !matches!(decision.fault, Some(Fault::Stale { .. })) {
+                return decision;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    match tokio::time::timeout(LOADING, settled).await {
+        Ok(decision) => decision,
+        Err(_) => session.policy.ask(package, input).await,
     }
-    context.record(Entry::Violation { policy: decision.gate.clone(), details: details(decision) }).await
+}
+
+/// A decision in a few words, for the step that asked.
+pub(super) fn told(decision: &Decision) -> String {
+    format!("{} by {} in {:.1} ms", decision.verdict, decision.engine.name, decision.took.as_secs_f64() * 1e3)
 }
 
 /// The lines that say why a decision does not let through.
@@ -63,22 +87,24 @@ pub(super) async fn ask_custom(
     for package in packages(manifest, point).into_iter().skip(1) {
         let decision = context
             .step(&format!("gate {package}"), async |_| {
-                let decision = session.policy.ask(&package, input).await;
-                let line = format!("{} by {}", decision.verdict, decision.engine.name);
+                let decision = ask(session, &package, input).await;
+                let line = told(&decision);
                 Ok((decision, line))
             })
             .await?;
-        settle(context, point, &decision).await?;
+        settle(context, point, "", &decision).await?;
     }
     Ok(())
 }
 
 /// Tells and records a final answer; goes on only when it allows.
-pub(super) async fn settle(context: &Context, point: GatePoint, decision: &Decision) -> Result<(), Halt> {
+pub(super) async fn settle(
+    context: &Context,
+    point: GatePoint,
+    about: &str,
+    decision: &Decision,
+) -> Result<(), Halt> {
     context.decided(decision).await?;
-    if decision.allow {
-        return Ok(());
-    }
-    record_violation(context, decision).await?;
-    Err(Halt::blocked(blocked_thing(point), decision))
+    violation::note(&context.core, decision, about).await?;
+    if decision.allow { Ok(()) } else { Err(Halt::blocked(blocked_thing(point), decision)) }
 }

@@ -1,21 +1,30 @@
-//! What the tool remembers between its processes, in `.swiftdeploy/`:
-//! the operation that is under way (so that a crash is noticed and told), the
-//! releases that were good (what `rollback` goes back to) and the fault that
-//! was injected (so that its end is recorded). What runs now is never read
-//! from here: that is asked from the runtime.
+//! What the tool remembers between its processes, in `.swiftdeploy/`: the
+//! operation that is under way (so that a crash is noticed and told), the
+//! releases that were good with the manifests they ran under (what `rollback`
+//! goes back to), the fault and the violations that are on record as open.
+//! What runs now is never read from here: that is asked from the runtime.
+//!
+//! Everything but the operation belongs to one target: a local release is no
+//! destination for a rollback on Docker.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::files::{read_json, remove_if_there, write_json};
 use super::project::Project;
-use crate::domain::{Mode, Release};
+use crate::domain::{Mode, Release, Target};
 
 const UNDER_WAY: &str = "operation.json";
 const RELEASES: &str = "releases.json";
+const DEPLOYED: &str = "deployed.json";
+const ROLLBACK: &str = "rollback.json";
 const FAULT: &str = "chaos.json";
+const VIOLATIONS: &str = "violations.json";
+const MODE: &str = "mode.json";
 
 /// More good releases than these are not kept: further back than this nobody
 /// rolls back blindly.
@@ -32,12 +41,29 @@ pub struct UnderWay {
     pub step: String,
 }
 
+/// A release that served well, with the manifest it ran under: its
+/// environment, limits and command belong to what a rollback brings back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoodRelease {
+    /// What served.
+    pub release: Release,
+    /// The manifest's text at that time.
+    pub manifest: String,
+}
+
+/// A rollback that has begun and not yet ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollingBack {
+    /// Where it goes.
+    pub to: Release,
+}
+
 /// A fault that was injected and may still be active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InjectedFault {
     /// `slow` or `error`.
     pub fault: String,
-    /// For people.
+    /// For people, without its time: `error rate 0.5`.
     pub detail: String,
     /// When it ends by itself, where known.
     pub until: Option<DateTime<Utc>>,
@@ -45,17 +71,23 @@ pub struct InjectedFault {
     pub instance: String,
 }
 
-/// The tool's memory of one project.
+/// The tool's memory of one project on one target.
 #[derive(Debug, Clone)]
 pub struct Journal {
     project: Project,
+    target: Target,
 }
 
 impl Journal {
-    /// The memory of a project.
+    /// The memory of a project on a target.
     #[must_use]
-    pub fn of(project: &Project) -> Self {
-        Self { project: project.clone() }
+    pub fn of(project: &Project, target: Target) -> Self {
+        Self { project: project.clone(), target }
+    }
+
+    /// A file of this target's.
+    fn file(&self, name: &str) -> PathBuf {
+        self.project.state_file(&format!("{}-{name}", self.target))
     }
 
     /// Notes which step begins; on disk before its effect.
@@ -76,63 +108,116 @@ impl Journal {
     }
 
     /// The good releases, the newest last.
-    #[must_use]
-    pub fn releases(&self) -> Vec<Release> {
-        read_json(&self.project.state_file(RELEASES)).unwrap_or_default()
+    fn releases(&self) -> Vec<GoodRelease> {
+        read_json(&self.file(RELEASES)).unwrap_or_default()
     }
 
-    /// Notes a release that serves well now.
-    pub fn release_is_good(&self, release: &Release) -> io::Result<()> {
+    /// Notes a release that serves well now, and the manifest it runs under.
+    pub fn release_is_good(&self, release: &Release, manifest: &str) -> io::Result<()> {
+        let good = GoodRelease { release: release.clone(), manifest: manifest.to_owned() };
         let mut releases = self.releases();
-        if releases.last() != Some(release) {
-            releases.push(release.clone());
+        if releases.last() != Some(&good) {
+            releases.push(good);
         }
         let surplus = releases.len().saturating_sub(RELEASES_KEPT);
         releases.drain(..surplus);
-        write_json(&self.project.state_file(RELEASES), &releases)
+        write_json(&self.file(RELEASES), &releases)
     }
 
-    /// Takes back a release that turned out bad: a rollback left it.
+    /// Takes back a release that turned out bad: a rollback left it. Only its
+    /// newest entry goes, since the same content may have been good under an
+    /// earlier manifest.
     pub fn release_is_bad(&self, release: &Release) -> io::Result<()> {
         let mut releases = self.releases();
-        releases.retain(|kept| kept != release);
-        write_json(&self.project.state_file(RELEASES), &releases)
+        if let Some(newest) = releases.iter().rposition(|good| good.release == *release) {
+            releases.remove(newest);
+        }
+        write_json(&self.file(RELEASES), &releases)
     }
 
-    /// The stable release to go back to from `current`: the newest good one
-    /// with other content, else the newest good one at all.
+    /// The stable release to go back to from `current`: from a stable release
+    /// the good one before its newest entry, from a canary the newest good one.
     #[must_use]
-    pub fn last_good(&self, current: Option<&Release>) -> Option<Release> {
+    pub fn last_good(&self, current: Option<&Release>) -> Option<GoodRelease> {
         let releases = self.releases();
-        let stable = || releases.iter().rev().filter(|release| release.mode == Mode::Stable);
-        match current {
+        let end = match current {
             Some(current) if current.mode == Mode::Stable => {
-                stable().find(|release| !release.same_content(current)).cloned()
+                releases.iter().rposition(|good| good.release == *current).unwrap_or(releases.len())
             }
-            _ => stable().next().cloned(),
-        }
+            _ => releases.len(),
+        };
+        releases[..end].iter().rev().find(|good| good.release.mode == Mode::Stable).cloned()
+    }
+
+    /// The manifest under which the stack was last changed successfully: what
+    /// a rollback works by, whatever was edited since.
+    #[must_use]
+    pub fn deployed_manifest(&self) -> Option<String> {
+        read_json(&self.file(DEPLOYED))
+    }
+
+    /// Notes the manifest under which the stack was changed.
+    pub fn set_deployed_manifest(&self, text: &str) -> io::Result<()> {
+        write_json(&self.file(DEPLOYED), &text)
+    }
+
+    /// The rollback that was cut off, if one was.
+    #[must_use]
+    pub fn rolling_back(&self) -> Option<RollingBack> {
+        read_json(&self.file(ROLLBACK))
+    }
+
+    /// Notes a rollback that begins, or that none is open.
+    pub fn set_rolling_back(&self, rollback: Option<&RollingBack>) -> io::Result<()> {
+        self.set(ROLLBACK, rollback)
     }
 
     /// The fault that was injected last and not yet recorded as ended.
     #[must_use]
     pub fn fault(&self) -> Option<InjectedFault> {
-        read_json(&self.project.state_file(FAULT))
+        read_json(&self.file(FAULT))
     }
 
     /// Notes an injected fault, or that none is active.
     pub fn set_fault(&self, fault: Option<&InjectedFault>) -> io::Result<()> {
-        let path = self.project.state_file(FAULT);
-        match fault {
-            Some(fault) => write_json(&path, fault),
-            None => remove_if_there(&path),
+        self.set(FAULT, fault)
+    }
+
+    /// The violations on record as open: policy, and what it is about (an
+    /// instance, or empty).
+    #[must_use]
+    pub fn violations(&self) -> BTreeMap<String, String> {
+        read_json(&self.file(VIOLATIONS)).unwrap_or_default()
+    }
+
+    /// Notes the open violations.
+    pub fn set_violations(&self, violations: &BTreeMap<String, String>) -> io::Result<()> {
+        write_json(&self.file(VIOLATIONS), violations)
+    }
+
+    /// The mode that the history's last change led to.
+    #[must_use]
+    pub fn recorded_mode(&self) -> Option<Mode> {
+        read_json(&self.file(MODE))
+    }
+
+    /// Notes the mode that was recorded.
+    pub fn set_recorded_mode(&self, mode: Mode) -> io::Result<()> {
+        write_json(&self.file(MODE), &mode)
+    }
+
+    fn set<T: Serialize>(&self, name: &str, value: Option<&T>) -> io::Result<()> {
+        match value {
+            Some(value) => write_json(&self.file(name), value),
+            None => remove_if_there(&self.file(name)),
         }
     }
 
-    /// Forgets everything, after a teardown.
+    /// Forgets everything of this target, after a teardown.
     pub fn forget(&self) -> io::Result<()> {
-        [UNDER_WAY, RELEASES, FAULT]
+        [RELEASES, DEPLOYED, ROLLBACK, FAULT, VIOLATIONS, MODE]
             .iter()
-            .try_for_each(|name| remove_if_there(&self.project.state_file(name)))
+            .try_for_each(|name| remove_if_there(&self.file(name)))
     }
 }
 
@@ -152,33 +237,54 @@ mod tests {
     fn journal() -> (tempfile::TempDir, Journal) {
         let folder = tempfile::tempdir().unwrap();
         let project = Project::of(&folder.path().join("manifest.yaml")).unwrap();
-        (folder, Journal::of(&project))
+        (folder, Journal::of(&project, Target::Local))
+    }
+
+    fn good(journal: &Journal, version: &str) {
+        journal.release_is_good(&release(version, Mode::Stable), &format!("manifest of {version}")).unwrap();
     }
 
     #[test]
-    fn goes_back_to_the_newest_other_stable_release() {
+    fn goes_back_to_the_good_release_before() {
         let (_folder, journal) = journal();
         for version in ["1", "2", "3"] {
-            journal.release_is_good(&release(version, Mode::Stable)).unwrap();
+            good(&journal, version);
         }
         let current = release("3", Mode::Stable);
-        assert_eq!(journal.last_good(Some(&current)).unwrap().version, "2");
+        assert_eq!(journal.last_good(Some(&current)).unwrap().manifest, "manifest of 2");
         journal.release_is_bad(&current).unwrap();
-        assert_eq!(journal.last_good(Some(&release("2", Mode::Stable))).unwrap().version, "1");
+        assert_eq!(journal.last_good(Some(&release("2", Mode::Stable))).unwrap().release.version, "1");
+    }
+
+    #[test]
+    fn goes_back_to_the_same_content_under_an_earlier_manifest() {
+        let (_folder, journal) = journal();
+        let same = release("1", Mode::Stable);
+        journal.release_is_good(&same, "env: a").unwrap();
+        journal.release_is_good(&same, "env: b").unwrap();
+        assert_eq!(journal.last_good(Some(&same)).unwrap().manifest, "env: a");
     }
 
     #[test]
     fn goes_back_from_a_canary_to_the_newest_stable_release_even_of_the_same_content() {
         let (_folder, journal) = journal();
-        journal.release_is_good(&release("1", Mode::Stable)).unwrap();
-        assert_eq!(journal.last_good(Some(&release("1", Mode::Canary))).unwrap().version, "1");
+        good(&journal, "1");
+        assert_eq!(journal.last_good(Some(&release("1", Mode::Canary))).unwrap().release.version, "1");
     }
 
     #[test]
     fn knows_nothing_to_go_back_to_after_a_first_deploy() {
         let (_folder, journal) = journal();
-        journal.release_is_good(&release("1", Mode::Stable)).unwrap();
+        good(&journal, "1");
         assert_eq!(journal.last_good(Some(&release("1", Mode::Stable))), None);
+    }
+
+    #[test]
+    fn a_release_of_one_target_is_none_of_another() {
+        let (_folder, journal) = journal();
+        good(&journal, "1");
+        let other = Journal { target: Target::Docker, ..journal };
+        assert_eq!(other.last_good(None), None);
     }
 
     #[test]

@@ -80,11 +80,19 @@ impl OperationLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let text = serde_json::to_string(holder).map_err(|error| failed(io::Error::other(error)))?;
-        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(failed)?;
+        // Who holds it is only for the message of others: with a full disk the
+        // lock itself still holds.
+        let _ = tell(&mut file, holder);
         Ok(Self { file })
     }
+}
+
+/// Writes who holds the lock into it.
+fn tell(file: &mut File, holder: &Holder) -> io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&serde_json::to_vec(holder)?)?;
+    file.sync_data()
 }
 
 impl Drop for OperationLock {

@@ -20,11 +20,14 @@ mod memory;
 mod operation;
 mod probe;
 mod project;
+mod run;
 mod session;
 mod shift;
 mod stage;
 mod state;
+mod violation;
 mod watch;
+mod way;
 
 pub use action::{Action, ChaosFault, LoadPlan};
 pub use bus::{Engine, OpenError, Options};

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::context::Context;
 use super::halt::Halt;
+use super::operation;
 use super::probe::public_address;
 use super::stage::Stage;
+use crate::domain::stack::ContainerSpec;
 use crate::domain::{Release, Routes, Slot};
-use crate::render;
 use crate::runtime::{Health, Instance, LogRequest};
 
 /// Time between two looks while something is waited for.
@@ -31,18 +33,20 @@ const LAST_LINES: usize = 10;
 
 /// Starts a release in a slot that gets no traffic and waits until it is well.
 /// When it does not become well it is removed again: nothing was switched.
+/// What was in the slot before stays untouched until the start itself.
 pub(super) async fn bring_up(
     context: &Context,
     stage: &Stage,
     slot: Slot,
     release: &Release,
+    spec: &ContainerSpec,
 ) -> Result<Instance, Halt> {
     let service = stage.service(slot);
-    let manifest = stage.manifest();
-    let spec = render::app_container(manifest, slot, release.mode, &release.image, &release.version);
+    let mut was_touched = false;
     let started = context
         .step(&format!("start {service}"), async |_| {
-            stage.session.runtime.start(&spec, release.image_id.as_deref()).await?;
+            was_touched = true;
+            stage.session.runtime.start(spec, release.image_id.as_deref()).await?;
             Ok(((), format!("{} {} {}", release.image, release.version, release.mode)))
         })
         .await;
@@ -50,7 +54,7 @@ pub(super) async fn bring_up(
         Ok(()) => wait_healthy(context, stage, slot, release).await,
         Err(halt) => Err(halt),
     };
-    if outcome.is_err() {
+    if outcome.is_err() && was_touched {
         clean_up(context, stage, slot).await;
     }
     outcome
@@ -59,7 +63,8 @@ pub(super) async fn bring_up(
 /// Removes a release that did not come to serve. The cause of that is what the
 /// operation reports, so a failure here is only a notice.
 async fn clean_up(context: &Context, stage: &Stage, slot: Slot) {
-    if remove(context, stage, slot, "remove the new release").await.is_err() {
+    let grace = stage.manifest().services.stop_grace;
+    if stop(context, stage, slot, grace, "remove the new release").await.is_err() {
         context
             .notice(format!("{} could not be removed; the next deployment replaces it", stage.service(slot)));
     }
@@ -72,14 +77,15 @@ pub(super) async fn take_over(
     stage: &Stage,
     slot: Slot,
     release: &Release,
+    spec: &ContainerSpec,
 ) -> Result<Instance, Halt> {
-    let instance = bring_up(context, stage, slot, release).await?;
+    let instance = bring_up(context, stage, slot, release, spec).await?;
     switch_or_remove(context, stage, slot, release).await?;
     Ok(instance)
 }
 
 /// Moves the traffic to a slot that is well; when that fails the slot is
-/// removed again, unless it has traffic already.
+/// removed again, unless it has traffic.
 pub(super) async fn switch_or_remove(
     context: &Context,
     stage: &Stage,
@@ -87,11 +93,11 @@ pub(super) async fn switch_or_remove(
     release: &Release,
 ) -> Result<(), Halt> {
     let switched = switch(context, stage, slot, release).await;
-    if switched.is_err() {
-        let routes = stage.session.runtime.observe().await.ok().and_then(|observed| observed.routes);
-        if routes.is_some_and(|routes| routes.percent(slot) == 0) {
-            clean_up(context, stage, slot).await;
-        }
+    if switched.is_err()
+        && let Ok(now) = stage.session.runtime.observe().await
+        && now.routes.is_none_or(|routes| routes.percent(slot) == 0)
+    {
+        clean_up(context, stage, slot).await;
     }
     switched
 }
@@ -205,7 +211,11 @@ pub(super) async fn switch(
     let service = stage.service(slot);
     context
         .step("route", async |_| {
-            stage.session.runtime.ensure_proxy(&stage.stack, &stage.files, &routes).await?;
+            // A rollback takes the proxy as it runs; replacing it for an edit
+            // of the manifest is a deployment's business.
+            if context.action != Action::Rollback || stage.observed.routes.is_none() {
+                stage.session.runtime.ensure_proxy(&stage.stack, &stage.files, &routes).await?;
+            }
             stage.session.runtime.route(&stage.stack, &stage.files, &routes).await?;
             Ok(((), format!("100 % to {service}")))
         })
@@ -254,12 +264,14 @@ pub(super) async fn verify(context: &Context, stage: &Stage, release: &Release) 
         .await
 }
 
-/// Lets a slot without traffic finish what it has, then stops it.
+/// Lets a slot without traffic finish what it has, then stops it. A cancel
+/// only cuts the drain short: the new release serves already, and stopping
+/// lets requests under way finish too.
 pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
-    let manifest = stage.manifest();
-    let drain = manifest.nginx.drain;
+    let nginx = &stage.manifest().nginx;
+    let drain = nginx.drain;
     context
-        .step("drain", async |step| {
+        .step_through("drain", async |step| {
             let began = context.core.clock.instant();
             loop {
                 let waited = context.core.clock.instant().saturating_duration_since(began);
@@ -268,22 +280,39 @@ pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Resu
                 }
                 let fraction = waited.as_secs_f64() / drain.as_secs_f64().max(0.001);
                 step.progress(format!("{} of {} s", waited.as_secs(), drain.as_secs()), Some(fraction));
-                context.wait(LOOK.min(drain.saturating_sub(waited))).await?;
+                if context.wait(LOOK.min(drain.saturating_sub(waited))).await.is_err() {
+                    return Ok(((), "cut short: cancelled while draining".into()));
+                }
             }
         })
         .await?;
-    remove(context, stage, slot, &format!("stop {}", stage.service(slot))).await
+    // Together at least the longest time that the proxy gives a request.
+    let grace = stage.manifest().services.stop_grace.max(nginx.proxy_timeout.saturating_sub(drain));
+    stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
+}
+
+/// Retires whatever runs beside the slot that serves now.
+pub(super) async fn retire_others(context: &Context, stage: &Stage, serving: Slot) -> Result<(), Halt> {
+    let other = serving.other();
+    let observed = stage.session.runtime.observe().await?;
+    match observed.in_slot(other) {
+        Some(_) => retire(context, stage, other).await,
+        None => Ok(()),
+    }
 }
 
 /// Stops what is in a slot, also when the operation was cancelled.
-pub(super) async fn remove(context: &Context, stage: &Stage, slot: Slot, name: &str) -> Result<(), Halt> {
-    let grace = stage.manifest().services.stop_grace;
+async fn stop(context: &Context, stage: &Stage, slot: Slot, grace: Duration, name: &str) -> Result<(), Halt> {
     context
         .step_through(name, async |_| {
             stage.session.runtime.stop(slot, grace).await?;
             Ok(((), String::new()))
         })
-        .await
+        .await?;
+    if let Ok(observed) = stage.session.runtime.observe().await {
+        operation::settle_chaos(&context.core, &observed).await;
+    }
+    Ok(())
 }
 
 /// A name for a routing state, unique in the life of a stack.

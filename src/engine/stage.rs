@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::context::Context;
 use super::core::Core;
 use super::halt::Halt;
+use super::operation;
 use super::probe::Prober;
 use super::session::Session;
-use crate::domain::stack::Stack;
-use crate::domain::{Mode, Release, Slot};
+use crate::domain::stack::{ContainerSpec, Role, Stack};
+use crate::domain::{Mode, Release, Slot, Target};
 use crate::manifest::{Document, Manifest};
 use crate::render;
 use crate::runtime::{Health, ImagePresence, Instance, Observed, ProxyConfigSource, StackFiles};
@@ -43,10 +44,29 @@ pub(super) fn stack_files(core: &Core, manifest: &Manifest) -> Result<StackFiles
 impl Stage {
     /// Reads the manifest and looks at what runs.
     pub(super) async fn of(context: &Context) -> Result<Self, Halt> {
+        let document = context.core.document()?;
+        Self::by(context, document).await
+    }
+
+    /// As the stack was last changed, whatever was edited in the manifest
+    /// since: a rollback must not depend on unfinished edits, nor apply them.
+    pub(super) async fn as_deployed(context: &Context) -> Result<Self, Halt> {
         let core = &context.core;
-        let document = core.document()?;
+        let deployed = core
+            .journal
+            .deployed_manifest()
+            .and_then(|text| Document::parse(core.project.manifest(), text).ok());
+        match deployed {
+            Some(document) => Self::by(context, document).await,
+            None => Self::of(context).await,
+        }
+    }
+
+    async fn by(context: &Context, document: Document) -> Result<Self, Halt> {
+        let core = &context.core;
         let session = core.session(document.manifest()).await?;
         let observed = session.runtime.observe().await?;
+        operation::settle_chaos(core, &observed).await;
         let stack = render::stack(document.manifest());
         let files = stack_files(core, document.manifest())?;
         Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })
@@ -62,11 +82,33 @@ impl Stage {
         Ok(())
     }
 
-    /// The slot that serves and what runs in it.
+    /// What a release needs to run in a slot, by a manifest: environment,
+    /// limits, and on the local target its program.
+    pub(super) fn app_spec(&self, manifest: &Manifest, slot: Slot, release: &Release) -> ContainerSpec {
+        let mut spec = render::app_container(manifest, slot, release.mode, &release.image, &release.version);
+        if self.session.runtime.target() == Target::Local {
+            spec.command = manifest.services.command.clone().unwrap_or_default();
+        }
+        spec
+    }
+
+    /// The slot that serves and what runs in it. Where no routes are known but
+    /// a single release runs, that is the one.
     pub(super) fn live(&self) -> Option<(Slot, Release)> {
-        let slot = self.observed.live_slot()?;
+        let slot = self.observed.live_slot().or_else(|| match self.running()[..] {
+            [only] => Some(only),
+            _ => None,
+        })?;
         let instance = self.observed.in_slot(slot)?;
         instance.release.clone().map(|release| (slot, release))
+    }
+
+    /// The slots in which something runs.
+    fn running(&self) -> Vec<Slot> {
+        let runs = |slot: &Slot| {
+            self.observed.in_slot(*slot).is_some_and(|instance| !matches!(instance.health, Health::Exited(_)))
+        };
+        Slot::ALL.into_iter().filter(runs).collect()
     }
 
     /// What runs beside the live slot, if it runs.
@@ -74,9 +116,30 @@ impl Stage {
         self.observed.in_slot(live.other()).filter(|instance| !matches!(instance.health, Health::Exited(_)))
     }
 
-    /// The slot that a new release starts in.
-    pub(super) fn free_slot(&self) -> Slot {
-        self.live().map_or(Slot::Blue, |(slot, _)| slot.other())
+    /// The canary that runs, wherever the traffic goes.
+    pub(super) fn running_canary(&self) -> Option<(Slot, &Instance)> {
+        self.observed.instances.iter().find_map(|instance| match instance.role {
+            Role::App { slot, mode: Mode::Canary } if !matches!(instance.health, Health::Exited(_)) => {
+                Some((slot, instance))
+            }
+            _ => None,
+        })
+    }
+
+    /// The slot that a new release starts in: never the one that serves. With
+    /// both slots running and nobody to tell which serves, there is none.
+    pub(super) fn free_slot(&self) -> Result<Slot, Halt> {
+        if let Some((slot, _)) = self.live() {
+            return Ok(slot.other());
+        }
+        match self.running()[..] {
+            [] => Ok(Slot::Blue),
+            [only] => Ok(only.other()),
+            _ => Err(Halt::failed(
+                "both slots run, and no proxy tells which of them serves",
+                "bring the proxy back (`swiftdeploy logs proxy` or `logs nginx`), or `swiftdeploy teardown`",
+            )),
+        }
     }
 
     /// The release that an image and a version mean in a mode, with the exact

@@ -13,15 +13,17 @@ use super::event::StateEvent;
 use super::facts::{self, CanaryEvidence};
 use super::gate;
 use super::measure::slot_window;
-use super::operation::{generated_state, observe_chaos};
+use super::operation::{generated_state, observe_chaos, settle_chaos};
 use super::probe::Prober;
 use super::session::Session;
+use super::stage::stack_files;
 use super::state::{Connection, GateView, Live, Reading, Sample};
+use super::violation;
 use crate::domain::stack::Role;
 use crate::domain::{Mode, Release};
-use crate::history::Entry;
+use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest};
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, PolicyBundle};
 use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
 use crate::telemetry::{MeasureFault, Measured};
 
@@ -30,6 +32,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// The interval while there is no manifest that could name one.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The shortest time between two looks.
+const BREATH: Duration = Duration::from_millis(250);
 
 /// How long a service may take to tell its fault.
 const CHAOS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -42,8 +47,13 @@ pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: Cance
             pause = watch.look() => pause,
             () = stop.cancelled() => return,
         };
+        // However fast things happen outside, they are looked at in peace.
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(BREATH) => {}
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause.saturating_sub(BREATH)) => {}
             () = core.nudge.notified() => {}
             () = watch.next_event() => {}
             () = stop.cancelled() => return,
@@ -59,7 +69,8 @@ pub struct Looker {
     prober: Prober,
     failures: u32,
     events: Option<mpsc::Receiver<RuntimeEvent>>,
-    violated: BTreeSet<String>,
+    /// The policies on disk that the policy engine was given last.
+    given: Option<String>,
 }
 
 /// What a look found in a slot.
@@ -72,7 +83,7 @@ struct SlotLook {
 impl Looker {
     pub(super) fn new(core: Arc<Core>, interval: Option<Duration>) -> Self {
         let prober = Prober::new(CHAOS_TIMEOUT);
-        Self { core, interval, prober, failures: 0, events: None, violated: BTreeSet::new() }
+        Self { core, interval, prober, failures: 0, events: None, given: None }
     }
 
     /// Looks at everything and tells it; gives the time until the next look.
@@ -114,6 +125,7 @@ impl Looker {
             self.events = session.runtime.events().await.ok();
         }
         let observed = session.runtime.observe().await.map_err(told)?;
+        settle_chaos(&core, &observed).await;
         core.tell_state(StateEvent::Instances(observed.instances.clone()));
         core.tell_state(StateEvent::Live(live(manifest, &observed)));
         let slots = self.look_at_slots(manifest, &observed).await;
@@ -126,7 +138,10 @@ impl Looker {
     async fn next_event(&mut self) {
         match &mut self.events {
             Some(events) => {
-                if events.recv().await.is_none() {
+                if events.recv().await.is_some() {
+                    // One look sees everything that happened until now.
+                    while events.try_recv().is_ok() {}
+                } else {
                     self.events = None;
                     // The stream ended; without a pause here a broken stream
                     // would turn the watch into a busy loop.
@@ -190,14 +205,20 @@ impl Looker {
     }
 
     async fn tell_gates(&mut self, manifest: &Manifest, session: &Session, slots: &[SlotLook]) {
+        self.give_policies(manifest, session).await;
         let infra_input = infra_input(&self.core, manifest, session).await;
         let canary_input = canary_input(&self.core, manifest, slots);
+        let canary = slots.iter().find(|look| look.release.mode == Mode::Canary);
+        let judged = canary.map_or("", |look| look.instance.id.as_str());
         let mut views: Vec<GateView> = Vec::new();
         for (point, blocks) in POINTS {
-            let input =
-                if point == GatePoint::PromoteStable { canary_input.as_ref() } else { Some(&infra_input) };
+            let is_canary = point == GatePoint::PromoteStable;
+            let input = if is_canary { canary_input.as_ref() } else { Some(&infra_input) };
             for package in gate::packages(manifest, point) {
-                if let Some(known) = views.iter_mut().find(|view| view.gate == package) {
+                // The same package with the same facts is one view; with other
+                // facts it is another question.
+                let same = views.iter_mut().find(|view| !is_canary && view.gate == package);
+                if let Some(known) = same {
                     known.blocks = format!("{}, {blocks}", known.blocks);
                     continue;
                 }
@@ -206,30 +227,38 @@ impl Looker {
                     None => None,
                 };
                 if let Some(decision) = &decision {
-                    self.note_violation(decision).await;
+                    let about = if is_canary { judged } else { "" };
+                    self.told(violation::note(&self.core, decision, about).await);
                 }
                 views.push(GateView { gate: package, blocks: blocks.into(), decision });
             }
         }
+        let present: Vec<&str> = slots.iter().map(|look| look.instance.id.as_str()).collect();
+        self.told(violation::end_of_gone(&self.core, &present).await);
         self.core.tell_state(StateEvent::Gates(views));
     }
 
-    /// Records where a policy begins and ends to be violated. A fault of the
-    /// engine is no statement about the policy.
-    async fn note_violation(&mut self, decision: &Decision) {
-        let is_violated = decision.fault.is_none() && decision.verdict == Verdict::Fail;
-        if is_violated && self.violated.insert(decision.gate.clone()) {
-            self.keep(Entry::Violation { policy: decision.gate.clone(), details: gate::details(decision) })
-                .await;
-        } else if decision.allow && self.violated.remove(&decision.gate) {
-            self.keep(Entry::ViolationEnded { policy: decision.gate.clone() }).await;
+    /// Gives the policy engine what is on disk whenever that has changed, so
+    /// that an edited limit is in force without an operation.
+    async fn give_policies(&mut self, manifest: &Manifest, session: &Session) {
+        let Ok(bundle) = PolicyBundle::load(&self.core.project.policies()) else { return };
+        if self.given.as_deref() == Some(bundle.revision()) {
+            return;
+        }
+        let Ok(files) = stack_files(&self.core, manifest) else { return };
+        if session.runtime.sync_policies(&crate::render::stack(manifest), &files).await.is_ok() {
+            self.given = Some(bundle.revision().to_owned());
         }
     }
 
-    /// Writes a line; a history that cannot be written is told as the
-    /// connection's state would be, since the watch has no other voice.
     async fn keep(&self, entry: Entry) {
-        if let Err(error) = self.core.record_own(entry).await {
+        self.told(self.core.record_own(entry).await);
+    }
+
+    /// A history that cannot be written is told where the manifest's errors
+    /// are, since the watch has no other voice.
+    fn told(&self, recorded: Result<(), HistoryError>) {
+        if let Err(error) = recorded {
             self.core.tell_state(StateEvent::Manifest(Err(format!("{error}; {}", error.next_step()))));
         }
     }
@@ -263,25 +292,40 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
     let document = core.document().map_err(|error| error.to_string())?;
     let manifest = document.manifest();
     let session = core.session(manifest).await.map_err(|error| format!("{error}; {}", error.next_step()))?;
-    let point = POINTS
-        .iter()
-        .find(|(point, _)| gate::packages(manifest, *point).iter().any(|known| known == package));
-    let Some((point, _)) = point else {
+    let points: Vec<GatePoint> = POINTS
+        .into_iter()
+        .map(|(point, _)| point)
+        .filter(|point| gate::packages(manifest, *point).iter().any(|known| known == package))
+        .collect();
+    if points.is_empty() {
         let known: BTreeSet<String> =
             POINTS.iter().flat_map(|(point, _)| gate::packages(manifest, *point)).collect();
-        return Err(format!(
-            "there is no gate {package}; there is {}",
-            known.into_iter().collect::<Vec<_>>().join(", ")
-        ));
-    };
-    let input = if *point == GatePoint::PromoteStable {
-        let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
-        let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
-        canary_input(core, manifest, &slots).ok_or("no canary runs that the gate could judge")?
-    } else {
-        infra_input(core, manifest, &session).await
-    };
-    Ok(session.policy.ask(package, &input).await)
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(format!("there is no gate {package}; there is {known}"));
+    }
+    // One package may stand at several points with other facts: what matters
+    // is where it does not let through.
+    let mut decision = Err("no canary runs that the gate could judge".to_owned());
+    for is_canary in [false, true] {
+        if !points.iter().any(|point| (*point == GatePoint::PromoteStable) == is_canary) {
+            continue;
+        }
+        let input = if is_canary {
+            let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
+            let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
+            canary_input(core, manifest, &slots)
+        } else {
+            Some(infra_input(core, manifest, &session).await)
+        };
+        if let Some(input) = input {
+            let asked = gate::ask(&session, package, &input).await;
+            if !asked.allow {
+                return Ok(asked);
+            }
+            decision = Ok(asked);
+        }
+    }
+    decision
 }
 
 /// The release that serves now, where it can be asked.

@@ -94,6 +94,9 @@ pub struct Observed {
     pub instances: Vec<Instance>,
     /// What the proxy serves, where a proxy runs.
     pub routes: Option<Routes>,
+    /// What a proxy that does not run now served last, where that is known: the
+    /// slot that it names must not be taken for free.
+    pub last_routes: Option<Routes>,
 }
 
 impl Observed {
@@ -105,10 +108,11 @@ impl Observed {
             .find(|instance| matches!(instance.role, Role::App { slot, .. } if slot == wanted))
     }
 
-    /// The slot that gets most of the traffic and has something running in it.
+    /// The slot that gets most of the traffic (or got it, where the proxy is
+    /// down) and has something in it.
     #[must_use]
     pub fn live_slot(&self) -> Option<crate::domain::Slot> {
-        let routes = self.routes.as_ref()?;
+        let routes = self.routes.as_ref().or(self.last_routes.as_ref())?;
         let share = routes.shares.iter().max_by_key(|share| share.percent)?;
         self.in_slot(share.slot).map(|_| share.slot)
     }

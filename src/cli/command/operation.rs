@@ -5,8 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::TryRecvError;
 
 use super::super::args::Common;
 use super::super::failure::Failure;
@@ -42,16 +41,18 @@ pub(in super::super) async fn perform(
     let mut signals = Signals::listen()?;
     let running = engine.run(action);
     tokio::pin!(running);
+    let mut output = Output { printer, broken: None };
     let mut is_cancelled = false;
     let outcome = loop {
         tokio::select! {
             outcome = &mut running => break outcome,
-            event = events.recv() => match event {
-                Ok(event) => print(printer, &event)?,
+            event = events.recv() => {
                 // A reader that lags loses progress, never the outcome, which
                 // comes from the operation itself.
-                Err(RecvError::Lagged(_) | RecvError::Closed) => {}
-            },
+                if let Ok(event) = event {
+                    output.print(&event);
+                }
+            }
             () = signals.next() => {
                 if is_cancelled {
                     return Ok(ExitCode::from(INTERRUPTED));
@@ -61,26 +62,37 @@ pub(in super::super) async fn perform(
             }
         }
     };
-    drain(&mut events, printer)?;
+    loop {
+        match events.try_recv() {
+            Ok(event) => output.print(&event),
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    output.finish()?;
     Ok(ExitCode::from(outcome.as_ref().map_or(BUSY, Outcome::exit_code)))
 }
 
-fn drain(events: &mut Receiver<Event>, printer: &mut dyn Printer) -> Result<(), Failure> {
-    loop {
-        match events.try_recv() {
-            Ok(event) => print(printer, &event)?,
-            Err(TryRecvError::Lagged(_)) => {}
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
-        }
-    }
+/// Where events go. Output that cannot be written never stops an operation in
+/// its middle; it is told in the end.
+struct Output<'p> {
+    printer: &'p mut dyn Printer,
+    broken: Option<io::Error>,
 }
 
-/// Prints an event. A reader that went away (`| head`) is no reason to stop an
-/// operation.
-fn print(printer: &mut dyn Printer, event: &Event) -> Result<(), Failure> {
-    match printer.event(event) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(Failure::from),
+impl Output<'_> {
+    fn print(&mut self, event: &Event) {
+        if self.broken.is_none() {
+            self.broken = self.printer.event(event).err();
+        }
+    }
+
+    /// A reader that went away (`| head`) is no error.
+    fn finish(self) -> Result<(), Failure> {
+        match self.broken {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -17,16 +17,15 @@ use super::super::probe::Prober;
 use super::super::stage::Stage;
 use super::super::state::ChaosStatus;
 use crate::domain::stack::Role;
-use crate::domain::{Mode, Slot};
 use crate::history::Entry;
-use crate::runtime::{Health, Instance};
+use crate::runtime::{Health, Instance, Observed};
 
 /// Where the service takes and tells its faults.
 const PATH: &str = "/chaos";
 
 pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, Halt> {
     let stage = Stage::of(context).await?;
-    let Some((slot, instance)) = canary(&stage) else {
+    let Some((slot, instance)) = stage.running_canary() else {
         return Err(Halt::failed(
             "no canary runs: faults go to a canary only, never to the stable release",
             "run `swiftdeploy promote canary` first",
@@ -43,6 +42,7 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
                     Ok(((), "as a crash would".into()))
                 })
                 .await?;
+            context.record(Entry::ChaosEnded { fault: word(fault).into(), reason: "at once".into() }).await?;
             Ok(format!("{service} was killed; watch its health, `rollback` brings the stable release back"))
         }
         ChaosFault::Recover => {
@@ -58,35 +58,29 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
             record_injection(context, fault, until).await?;
             let injected = InjectedFault {
                 fault: word(fault).into(),
-                detail: described(fault),
+                detail: what(fault),
                 until,
                 instance: instance.id.clone(),
             };
-            context
+            let sent = context
                 .step(&format!("inject into {service}"), async |_| {
                     remember(&context.core, Some(&injected))?;
                     send(&stage, instance, fault).await
                 })
-                .await?;
+                .await;
+            if let Err(halt) = sent {
+                end_recorded(&context.core, "refused").await?;
+                return Err(halt);
+            }
             context.core.tell_state(StateEvent::Chaos(Some(ChaosStatus {
                 fault: injected.fault.clone(),
                 detail: injected.detail.clone(),
                 slot,
                 until,
             })));
-            Ok(format!("{service}: {}", injected.detail))
+            Ok(format!("{service}: {}", described(fault)))
         }
     }
-}
-
-/// The canary that runs, wherever it is.
-fn canary(stage: &Stage) -> Option<(Slot, &Instance)> {
-    stage.observed.instances.iter().find_map(|instance| match instance.role {
-        Role::App { slot, mode: Mode::Canary } if !matches!(instance.health, Health::Exited(_)) => {
-            Some((slot, instance))
-        }
-        _ => None,
-    })
 }
 
 async fn send(stage: &Stage, instance: &Instance, fault: ChaosFault) -> Result<((), String), Halt> {
@@ -129,12 +123,21 @@ const fn word(fault: ChaosFault) -> &'static str {
     }
 }
 
-fn described(fault: ChaosFault) -> String {
+/// The fault for people, without its time, as the service tells it too.
+fn what(fault: ChaosFault) -> String {
     match fault {
-        ChaosFault::Slow { duration, ttl } => format!("slow {duration} s for {} s", ttl.as_secs()),
-        ChaosFault::Error { rate, ttl } => format!("error rate {rate} for {} s", ttl.as_secs()),
+        ChaosFault::Slow { duration, .. } => format!("slow {duration} s"),
+        ChaosFault::Error { rate, .. } => format!("error rate {rate}"),
         ChaosFault::Kill => "the process was killed".into(),
         ChaosFault::Recover => "no fault".into(),
+    }
+}
+
+/// The fault for people, with its time.
+fn described(fault: ChaosFault) -> String {
+    match fault_ttl(fault) {
+        Some(ttl) => format!("{} for {} s", what(fault), ttl.as_secs()),
+        None => what(fault),
     }
 }
 
@@ -178,6 +181,20 @@ async fn end_recorded(core: &Core, reason: &str) -> Result<(), Halt> {
     Ok(())
 }
 
+/// Records the end of a fault whose instance is gone or whose time is over
+/// with nobody left who could tell. A record that fails is tried again at the
+/// next look.
+pub(in super::super) async fn settle(core: &Core, observed: &Observed) {
+    let Some(known) = core.journal.fault() else { return };
+    let runs = observed
+        .instances
+        .iter()
+        .any(|instance| instance.id == known.instance && !matches!(instance.health, Health::Exited(_)));
+    if !runs {
+        let _ = end_recorded(core, "ended with its instance").await;
+    }
+}
+
 /// What `GET /chaos` of the service tells.
 #[derive(Debug, Deserialize)]
 struct Told {
@@ -219,9 +236,10 @@ pub(in super::super) async fn observe(
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .map(|left| core.clock.wall() + time_delta(left));
     let is_known = known.as_ref().is_some_and(|known| {
-        known.instance == instance.id && known.fault == told.mode && known.detail.starts_with(&detail)
+        known.instance == instance.id && known.fault == told.mode && known.detail == detail
     });
     if !is_known {
+        let _ = end_recorded(core, "replaced").await;
         let injected = InjectedFault {
             fault: told.mode.clone(),
             detail: detail.clone(),

@@ -1,12 +1,14 @@
 //! `deploy`: what the manifest says takes the place of what serves.
 
+use super::super::adopt::note_mode;
 use super::super::context::Context;
 use super::super::gate;
 use super::super::halt::Halt;
+use super::super::probe::public_address;
 use super::super::shift;
 use super::super::stage::Stage;
 use super::{init, validate};
-use crate::domain::{Mode, Release, Slot};
+use crate::domain::{Mode, Release};
 use crate::manifest::{GatePoint, Manifest, Pull};
 use crate::runtime::ImagePresence;
 
@@ -39,57 +41,44 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     stage.refresh().await?;
     let service = &stage.manifest().services;
     let release = stage.release(&service.image, &service.version, service.mode).await?;
-    let (slot, old) = (stage.free_slot(), stage.live());
-    shift::take_over(context, &stage, slot, &release).await?;
-    remember_good(context, &release)?;
-    retire_old(context, &stage, old).await?;
-    Ok(format!(
-        "{} serves {} {} at http://{}/",
-        stage.service(slot),
-        release.mode,
-        release.version,
-        super::super::probe::public_address(stage.manifest())
-    ))
+    let before = stage.live().map(|(_, old)| old.mode);
+    let slot = stage.free_slot()?;
+    let spec = stage.app_spec(stage.manifest(), slot, &release);
+    shift::take_over(context, &stage, slot, &release, &spec).await?;
+    remember_good(context, &release, stage.document.text());
+    note_mode(context, before, release.mode).await?;
+    shift::retire_others(context, &stage, slot).await?;
+    let address = public_address(stage.manifest());
+    Ok(format!("{} serves {} {} at http://{address}/", stage.service(slot), release.mode, release.version))
 }
 
-/// Notes that a release serves well now.
-pub(super) fn remember_good(context: &Context, release: &Release) -> Result<(), Halt> {
-    let path = context.core.project.state();
-    context.core.journal.release_is_good(release).map_err(super::super::halt::file_failure(&path))
-}
-
-/// Retires the slot that served before, if one did.
-pub(super) async fn retire_old(
-    context: &Context,
-    stage: &Stage,
-    old: Option<(Slot, Release)>,
-) -> Result<(), Halt> {
-    match old {
-        Some((slot, _)) => shift::retire(context, stage, slot).await,
-        None => Ok(()),
+/// Notes that a release serves well now, under this manifest. Without the
+/// note a later rollback has less to go back to, which is told; what serves
+/// now is no worse for it.
+pub(super) fn remember_good(context: &Context, release: &Release, manifest: &str) {
+    let journal = &context.core.journal;
+    let noted =
+        journal.release_is_good(release, manifest).and_then(|()| journal.set_deployed_manifest(manifest));
+    if let Err(error) = noted {
+        context
+            .notice(format!("a rollback may not find this release: the journal cannot be written: {error}"));
     }
 }
 
 /// A canary under test is ended by a promotion or a rollback. A deployment
 /// over it would throw away the stable slot that the rollback needs, and with
-/// `mode: stable` would pass by the canary's gate.
-fn refuse_over_canary(stage: &Stage) -> Result<(), Halt> {
-    match stage.live() {
-        Some((slot, release)) if release.mode == Mode::Canary => {
-            let would_bypass = stage.manifest().services.mode == Mode::Stable;
-            if stage.beside(slot).is_some() || would_bypass {
-                return Err(Halt::failed(
-                    format!(
-                        "{} is a canary under test; a deployment would end the test unasked",
-                        stage.service(slot)
-                    ),
-                    "end it first: `swiftdeploy promote stable` or `swiftdeploy rollback`",
-                ));
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+/// `mode: stable` would pass by the canary's gate. Whether the proxy still
+/// routes to it does not matter.
+pub(super) fn refuse_over_canary(stage: &Stage) -> Result<(), Halt> {
+    let Some((slot, _)) = stage.running_canary() else { return Ok(()) };
+    let would_bypass = stage.manifest().services.mode == Mode::Stable;
+    if stage.beside(slot).is_none() && !would_bypass {
+        return Ok(());
     }
+    Err(Halt::failed(
+        format!("{} is a canary under test; a deployment would end the test unasked", stage.service(slot)),
+        "end it first: `swiftdeploy promote stable` or `swiftdeploy rollback`",
+    ))
 }
 
 /// Brings absent images where the manifest allows it. Absent ones that it does
@@ -138,9 +127,7 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     context
         .step("policy engine", async |_| {
             stage.session.runtime.ensure_ground(&stage.stack).await?;
-            stage.session.runtime.ensure_policy(&stage.stack, &stage.files).await?;
-            stage.session.runtime.sync_policies(&stage.stack, &stage.files).await?;
-            Ok(((), stage.session.policy.id().name))
+            Ok(((), bring_policies(stage, true).await))
         })
         .await?;
     let input = context
@@ -157,18 +144,29 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     let package = gate::own_package(point);
     let decision = context
         .step(&format!("gate {package}"), async |_| {
-            let decision = stage.session.policy.ask(package, &input).await;
-            let line = format!(
-                "{} by {} in {:.1} ms",
-                decision.verdict,
-                decision.engine.name,
-                decision.took.as_secs_f64() * 1e3
-            );
+            let decision = gate::ask(&stage.session, package, &input).await;
+            let line = gate::told(&decision);
             Ok((decision, line))
         })
         .await?;
-    gate::settle(context, point, &decision).await?;
+    gate::settle(context, point, "", &decision).await?;
     gate::ask_custom(context, &stage.session, stage.manifest(), point, &input).await
+}
+
+/// Gives the policy engine the policies on disk, and where asked to brings it
+/// up. What fails here is no reason to stop: the gate that is asked next finds
+/// it out by itself and denies with its own message.
+pub(super) async fn bring_policies(stage: &Stage, may_create: bool) -> String {
+    let runtime = &stage.session.runtime;
+    let created = if may_create { runtime.ensure_policy(&stage.stack, &stage.files).await } else { Ok(()) };
+    let outcome = match created {
+        Ok(()) => runtime.sync_policies(&stage.stack, &stage.files).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => stage.session.policy.id().name,
+        Err(error) => format!("{error}; {}", error.next_step()),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -5,6 +5,7 @@ use super::super::event::{Event, OperationEvent, PlanReport};
 use super::super::gate;
 use super::super::halt::Halt;
 use super::super::stage::Stage;
+use super::deploy::refuse_over_canary;
 use super::init;
 use crate::manifest::GatePoint;
 use crate::render;
@@ -13,12 +14,13 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage =
         context.step("look at what runs", async |_| Ok((Stage::of(context).await?, String::new()))).await?;
     stage.refresh().await?;
+    refuse_over_canary(&stage)?;
     let manifest = stage.manifest();
     let files = init::compare(context.core.project.root(), &render::declared(manifest)?);
     let service = &manifest.services;
     let mut start = vec![format!(
         "{}: {} {} {}",
-        stage.service(stage.free_slot()),
+        stage.service(stage.free_slot()?),
         service.image,
         service.version,
         service.mode
@@ -42,6 +44,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
                 })
                 .await?,
         );
+    }
+    for decision in &decisions {
+        context.record_decision(decision).await?;
     }
     let would_pass = decisions.iter().all(|decision| decision.allow);
     let plan = PlanReport { files, start, stop: stop.into_iter().collect(), decisions };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::adopt::write_mode;
+use super::super::adopt::{check, write_mode};
 use super::super::context::{Context, Step};
 use super::super::facts::{self, CanaryEvidence};
 use super::super::gate;
@@ -12,7 +12,8 @@ use super::super::measure::slot_window;
 use super::super::shift;
 use super::super::stage::Stage;
 use super::chaos;
-use super::deploy::remember_good;
+use super::deploy::{bring_policies, remember_good};
+use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::{Edit, GatePoint};
 use crate::policy::{Decision, Verdict};
@@ -27,47 +28,82 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
         return Err(Halt::failed("nothing is deployed", "run `swiftdeploy deploy`"));
     };
     if canary.mode == Mode::Stable {
-        return Err(Halt::failed(
-            format!("{} is stable already; there is no canary to promote", stage.service(live)),
-            "run `swiftdeploy promote canary` first",
-        ));
+        return already_stable(context, &stage, live, &canary).await;
     }
-    stage.session.runtime.sync_policies(&stage.stack, &stage.files).await?;
+    refuse_changed(&stage, live, &canary)?;
+    let release = Release { mode: Mode::Stable, ..canary };
+    let edit = edit(&stage, &release);
+    check(context, &edit)?;
+    bring_policies(&stage, false).await;
     let (decision, input) = ask(context, &stage, live).await?;
-    gate::settle(context, GatePoint::PromoteStable, &decision).await?;
+    let judged = stage.observed.in_slot(live).map(|instance| instance.id.clone()).unwrap_or_default();
+    gate::settle(context, GatePoint::PromoteStable, &judged, &decision).await?;
     gate::ask_custom(context, &stage.session, stage.manifest(), GatePoint::PromoteStable, &input).await?;
     stage.refresh().await?;
+    refuse_changed(&stage, live, &Release { mode: Mode::Canary, ..release.clone() })?;
 
-    let release = Release { mode: Mode::Stable, ..canary };
     let slot = live.other();
-    if is_ready(&stage, slot, &release) {
+    let spec = stage.app_spec(stage.manifest(), slot, &release);
+    if is_ready(&stage, slot, &release, &spec) {
         context.notice(format!("{} runs this release as stable already", stage.service(slot)));
         shift::switch(context, &stage, slot, &release).await?;
     } else {
-        shift::take_over(context, &stage, slot, &release).await?;
+        shift::take_over(context, &stage, slot, &release, &spec).await?;
     }
-    remember_good(context, &release)?;
+    let adopted = stage.document.with(&edit)?;
+    remember_good(context, &release, adopted.text());
+    write_mode(context, edit, Mode::Stable).await?;
+    shift::retire(context, &stage, live).await?;
+    let health = &stage.manifest().services.health.path;
+    Ok(format!("{} serves {} as stable, confirmed by {health}", stage.service(slot), release.version))
+}
+
+/// Nothing to promote. After a promotion that was cut off the manifest may
+/// still say canary; then it is put right.
+async fn already_stable(
+    context: &Context,
+    stage: &Stage,
+    live: Slot,
+    release: &Release,
+) -> Result<String, Halt> {
+    if stage.manifest().services.mode == Mode::Canary && stage.running_canary().is_none() {
+        write_mode(context, edit(stage, release), Mode::Stable).await?;
+        return Ok(format!("{} is stable already; the manifest says so again", stage.service(live)));
+    }
+    Err(Halt::failed(
+        format!("{} is stable already; there is no canary to promote", stage.service(live)),
+        "run `swiftdeploy promote canary` first",
+    ))
+}
+
+/// What the manifest must say when this release is the stable one.
+fn edit(stage: &Stage, release: &Release) -> Edit {
     let services = &stage.manifest().services;
-    let edit = Edit {
+    Edit {
         mode: Some(Mode::Stable),
         image: (services.image != release.image).then(|| release.image.clone()),
         version: (services.version != release.version).then(|| release.version.clone()),
-    };
-    write_mode(context, edit, Mode::Stable).await?;
-    shift::retire(context, &stage, live).await?;
-    Ok(format!(
-        "{} serves {} as stable, confirmed by {}",
-        stage.service(slot),
-        release.version,
-        services.health.path
+    }
+}
+
+/// The evidence is about the canary that runs; what would run as stable is
+/// made from the manifest. When the two are not the same any more, the gate
+/// would be asked about something else.
+fn refuse_changed(stage: &Stage, live: Slot, canary: &Release) -> Result<(), Halt> {
+    let declared = stage.app_spec(stage.manifest(), live, canary).hash();
+    let runs = stage.observed.in_slot(live).and_then(|instance| instance.spec.clone());
+    if runs.as_deref() == Some(declared.as_str()) {
+        return Ok(());
+    }
+    Err(Halt::failed(
+        "the manifest changed since the canary was started: what would become stable is not what was tested",
+        "take the change back, or `swiftdeploy rollback` and promote a new canary",
     ))
 }
 
 /// Whether a slot runs exactly this release already and is well, so that the
 /// traffic can go there without a start.
-fn is_ready(stage: &Stage, slot: Slot, release: &Release) -> bool {
-    let spec =
-        crate::render::app_container(stage.manifest(), slot, release.mode, &release.image, &release.version);
+fn is_ready(stage: &Stage, slot: Slot, release: &Release, spec: &ContainerSpec) -> bool {
     stage.observed.in_slot(slot).is_some_and(|instance| {
         instance.release.as_ref() == Some(release)
             && instance.health == Health::Healthy
@@ -86,12 +122,7 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                 let (decision, input) = ask_once(context, stage, live).await?;
                 let waited = context.core.clock.instant().saturating_duration_since(began);
                 if !is_worth_waiting(&decision) || waited >= max_wait {
-                    let line = format!(
-                        "{} by {} in {:.1} ms",
-                        decision.verdict,
-                        decision.engine.name,
-                        decision.took.as_secs_f64() * 1e3
-                    );
+                    let line = gate::told(&decision);
                     return Ok(((decision, input), line));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
@@ -131,7 +162,7 @@ async fn ask_once(
         return Err(Halt::failed("the canary is gone", "run `swiftdeploy rollback`"));
     };
     let input = evidence(context, stage, &observed, instance).await;
-    let decision = stage.session.policy.ask("canary", &input).await;
+    let decision = gate::ask(&stage.session, "canary", &input).await;
     Ok((decision, input))
 }
 

@@ -1,66 +1,142 @@
-//! `rollback`: the last good release at once. Never gated, never asks.
+//! `rollback`: the last good release at once. Never gated, never asks, and
+//! independent of what was edited in the manifest since.
 
-use super::super::adopt::write_mode;
+use super::super::adopt::{mode_edit, write_mode};
 use super::super::context::Context;
 use super::super::halt::Halt;
+use super::super::journal::RollingBack;
 use super::super::shift;
 use super::super::stage::Stage;
-use super::deploy::remember_good;
+use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
-use crate::manifest::Edit;
+use crate::manifest::Document;
 use crate::runtime::Health;
 
+/// Where to go back to.
+struct Destination {
+    slot: Slot,
+    release: Release,
+    /// What to start, where it does not run already.
+    start: Option<ContainerSpec>,
+    /// The manifest's text that belongs to it.
+    manifest: String,
+}
+
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
-    let stage = Stage::of(context).await?;
+    let stage = Stage::as_deployed(context).await?;
     let live = stage.live();
-    let Some((slot, release, is_warm)) = destination(context, &stage, live.as_ref()) else {
-        return Err(Halt::failed(
-            "there is no earlier good release to go back to",
-            "correct the manifest and run `swiftdeploy deploy`",
-        ));
-    };
-    if is_warm {
-        shift::switch(context, &stage, slot, &release).await?;
+    let journal = &context.core.journal;
+    // A rollback that was cut off after its switch is finished, not repeated:
+    // one more step back is another rollback.
+    let is_there =
+        journal.rolling_back().is_some_and(|open| live.as_ref().is_some_and(|(_, now)| *now == open.to));
+    let (slot, release) = if let (true, Some((slot, release))) = (is_there, live.clone()) {
+        context.notice("the rollback before was cut off; it is finished now");
+        (slot, release)
     } else {
-        shift::take_over(context, &stage, slot, &release).await?;
-    }
-    write_mode(context, Edit { mode: Some(release.mode), ..Edit::default() }, release.mode).await?;
-    if let Some((_, left)) = &live {
-        let path = context.core.project.state();
-        context.core.journal.release_is_bad(left).map_err(super::super::halt::file_failure(&path))?;
-    }
-    remember_good(context, &release)?;
-    if let Some((old, _)) = live {
-        shift::retire(context, &stage, old).await?;
-    }
-    if release.version != stage.manifest().services.version
-        || release.image != stage.manifest().services.image
-    {
-        context.notice(format!(
-            "the manifest still says {} {}; the next deploy brings that again",
-            stage.manifest().services.image,
-            stage.manifest().services.version
-        ));
-    }
+        let Some(destination) = destination(context, &stage, live.as_ref())? else {
+            return Err(Halt::failed(
+                "there is no earlier good release to go back to",
+                "correct the manifest and run `swiftdeploy deploy`",
+            ));
+        };
+        go(context, &stage, &destination, live.as_ref()).await?;
+        (destination.slot, destination.release)
+    };
+    finish(context, &stage, slot, &release).await?;
     Ok(format!("{} serves {} {} again", stage.service(slot), release.mode, release.version))
 }
 
-/// Where to go back to, and whether it runs there already: the warm stable
-/// slot beside a canary, else the last good release, started anew.
+/// Moves the traffic, and notes at once which release was left as bad.
+async fn go(
+    context: &Context,
+    stage: &Stage,
+    destination: &Destination,
+    live: Option<&(Slot, Release)>,
+) -> Result<(), Halt> {
+    let journal = &context.core.journal;
+    let Destination { slot, release, start, manifest } = destination;
+    noted(context, journal.set_rolling_back(Some(&RollingBack { to: release.clone() })));
+    match start {
+        None => shift::switch(context, stage, *slot, release).await?,
+        Some(spec) => {
+            shift::take_over(context, stage, *slot, release, spec).await?;
+        }
+    }
+    if let Some((_, left)) = live {
+        noted(context, journal.release_is_bad(left));
+    }
+    noted(context, journal.release_is_good(release, manifest));
+    Ok(())
+}
+
+/// What follows the switch; nothing of it may hide that the traffic is back.
+async fn finish(context: &Context, stage: &Stage, slot: Slot, release: &Release) -> Result<(), Halt> {
+    if let Err(halt) = write_mode(context, mode_edit(release.mode), release.mode).await {
+        let why = match halt {
+            Halt::Failed { error, next } => format!("{error}; {next}"),
+            Halt::Blocked { headline, .. } => headline,
+            Halt::Cancelled => "cancelled".into(),
+        };
+        context.notice(format!("the traffic is back, but the manifest does not say so: {why}"));
+    }
+    shift::retire_others(context, stage, slot).await?;
+    noted(context, context.core.journal.set_rolling_back(None));
+    if let Ok(document) = context.core.document() {
+        let declared = &document.manifest().services;
+        if release.version != declared.version || release.image != declared.image {
+            context.notice(format!(
+                "the manifest still says {} {}; the next deploy brings that again",
+                declared.image, declared.version
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A memory that cannot be written is told and does not stop a rollback.
+fn noted(context: &Context, outcome: std::io::Result<()>) {
+    if let Err(error) = outcome {
+        context.notice(format!("the journal cannot be written: {error}"));
+    }
+}
+
+/// Where to go back to: the warm stable slot beside a canary, else the last
+/// good release, started anew under the manifest that it ran under.
 fn destination(
     context: &Context,
     stage: &Stage,
     live: Option<&(Slot, Release)>,
-) -> Option<(Slot, Release, bool)> {
-    if let Some((slot, current)) = live
-        && current.mode == Mode::Canary
-        && let Some(beside) = stage.beside(*slot)
-        && beside.health == Health::Healthy
-        && let Some(release) = &beside.release
-        && release.mode == Mode::Stable
-    {
-        return Some((slot.other(), release.clone(), true));
+) -> Result<Option<Destination>, Halt> {
+    let beside = live
+        .filter(|(_, current)| current.mode == Mode::Canary)
+        .and_then(|(slot, _)| stage.beside(*slot).map(|instance| (slot.other(), instance)))
+        .and_then(|(slot, instance)| {
+            instance.release.clone().map(|release| (slot, release, &instance.health))
+        })
+        .filter(|(_, release, _)| release.mode == Mode::Stable);
+    let good = context.core.journal.last_good(live.map(|(_, release)| release));
+    if let Some((slot, release, health)) = beside {
+        let manifest = good
+            .as_ref()
+            .filter(|good| good.release == release)
+            .map_or_else(|| stage.document.text().to_owned(), |good| good.manifest.clone());
+        if *health == Health::Healthy {
+            return Ok(Some(Destination { slot, release, start: None, manifest }));
+        }
+        if good.is_none() {
+            let start = Some(spec(context, stage, slot, &release, &manifest));
+            return Ok(Some(Destination { slot, release, start, manifest }));
+        }
     }
-    let release = context.core.journal.last_good(live.map(|(_, release)| release))?;
-    Some((stage.free_slot(), release, false))
+    let Some(good) = good else { return Ok(None) };
+    let slot = stage.free_slot()?;
+    let start = Some(spec(context, stage, slot, &good.release, &good.manifest));
+    Ok(Some(Destination { slot, release: good.release, start, manifest: good.manifest }))
+}
+
+fn spec(context: &Context, stage: &Stage, slot: Slot, release: &Release, manifest: &str) -> ContainerSpec {
+    let then = Document::parse(context.core.project.manifest(), manifest).ok();
+    let manifest = then.as_ref().map_or_else(|| stage.manifest(), Document::manifest);
+    stage.app_spec(manifest, slot, release)
 }

@@ -3,12 +3,16 @@
 use std::fs;
 use std::io;
 
+use super::super::adopt::{mode_edit, write_mode};
 use super::super::context::Context;
 use super::super::event::StateEvent;
 use super::super::files::remove_if_there;
 use super::super::halt::{Halt, file_failure};
 use super::super::state::GeneratedState;
+use super::super::{operation, violation};
+use crate::domain::Mode;
 use crate::render;
+use crate::runtime::Observed;
 
 pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> {
     let core = &context.core;
@@ -21,6 +25,13 @@ pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> 
             Ok((removed, detail))
         })
         .await?;
+    operation::settle_chaos(core, &Observed::default()).await;
+    violation::end_of_gone(core, &[]).await?;
+    if document.manifest().services.mode == Mode::Canary {
+        // The test ended with the stack; the next deploy must not begin as a
+        // canary that has no stable release beside it.
+        write_mode(context, mode_edit(Mode::Stable), Mode::Stable).await?;
+    }
     context
         .step_through("forget the releases", async |_| {
             core.journal.forget().map_err(file_failure(&core.project.state()))?;
