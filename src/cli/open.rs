@@ -1,6 +1,7 @@
 //! From arguments to an engine: which manifest, which target. The target is
 //! never chosen silently.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::Common;
@@ -27,14 +28,26 @@ pub(super) async fn choose(common: &Common) -> Choice {
     if let Some(target) = common.target {
         return Choice::Made(target.into());
     }
-    let named = Document::load(&common.manifest).ok().and_then(|document| document.manifest().target);
-    if let Some(target) = named {
+    if let Some(target) = named_in(&common.manifest) {
         return Choice::Made(target);
     }
     match docker().await {
         Ok(_) => Choice::Made(Target::Docker),
         Err(error) => Choice::Open(error.to_string()),
     }
+}
+
+/// The target that a manifest names. A manifest that cannot be used (a
+/// rollback must work in the middle of an edit) still tells it by a line of its
+/// own.
+fn named_in(manifest: &Path) -> Option<Target> {
+    if let Ok(document) = Document::load(manifest) {
+        return document.manifest().target;
+    }
+    let text = std::fs::read_to_string(manifest).ok()?;
+    let named = text.lines().find_map(|line| line.strip_prefix("target:"))?.split('#').next()?.trim();
+    let named = named.trim_matches(['"', '\'']);
+    [Target::Local, Target::Docker].into_iter().find(|target| target.as_str() == named)
 }
 
 /// Reaches the Docker daemon, for no project in particular, and tells what it
