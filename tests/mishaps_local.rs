@@ -1,6 +1,11 @@
 //! What goes wrong in the middle, on the local target: edits between two
 //! operations, processes that die, cancels, repeated rollbacks. Each was once
 //! a hole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 #[path = "support/world.rs"]
 mod world;

@@ -122,8 +122,8 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                 let (decision, input) = ask_once(context, stage, live).await?;
                 let waited = context.core.clock.instant().saturating_duration_since(began);
                 if !is_worth_waiting(&decision) || waited >= max_wait {
-                    let line = gate::told(&decision);
-                    return Ok(((decision, input), line));
+                    let told = gate::told(&decision);
+                    return Ok(((decision, input), told));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
                 context.wait(stage.manifest().status.interval.min(max_wait.saturating_sub(waited))).await?;
