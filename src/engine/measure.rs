@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::manifest::Manifest;
 use crate::runtime::Instance;
 use crate::telemetry::{
-    Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, choose, measure,
+    Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, choose, measure,
 };
 
 /// A window may be this many times the nominal length before it no longer
@@ -110,10 +110,21 @@ fn age(duration: Duration) -> TimeDelta {
 
 fn too_short(actual: TimeDelta, nominal: Duration) -> MeasureFault {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    MeasureFault::from(crate::telemetry::WindowFault::TooShort {
+    MeasureFault::from(WindowFault::TooShort {
         actual_ms: millis(actual.to_std().unwrap_or_default()),
         nominal_ms: millis(nominal),
     })
+}
+
+/// Why there are no figures, for people; a window that is still too short is
+/// no fault but a matter of time.
+pub(super) fn told(fault: &MeasureFault) -> String {
+    match fault {
+        MeasureFault::Window(WindowFault::TooShort { actual_ms, nominal_ms }) => {
+            format!("measuring: {} of {} s", actual_ms / 1000, nominal_ms / 1000)
+        }
+        fault => fault.to_string(),
+    }
 }
 
 /// The manifest's names, for the telemetry.

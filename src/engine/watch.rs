@@ -12,7 +12,7 @@ use super::core::Core;
 use super::event::StateEvent;
 use super::facts::{self, CanaryEvidence};
 use super::gate;
-use super::measure::slot_window;
+use super::measure::{slot_window, told};
 use super::operation::{generated_state, observe_chaos, settle_chaos};
 use super::probe::Prober;
 use super::session::Session;
@@ -179,7 +179,7 @@ impl Looker {
             Role::App { slot, .. } => Some(Reading {
                 mode: look.release.mode,
                 slot,
-                measured: look.measured.clone().map_err(|fault| fault.to_string()),
+                measured: look.measured.as_ref().map(Clone::clone).map_err(told),
             }),
             Role::Proxy | Role::Policy => None,
         });

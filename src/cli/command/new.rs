@@ -14,6 +14,10 @@ use crate::policy::STARTERS;
 /// The starter manifest, without a target.
 const MANIFEST: &str = include_str!("../../../assets/starter.yaml");
 
+/// What a version control has no business with: what is generated, what the
+/// tool remembers, the record of what happened here.
+const IGNORED: &str = "/.swiftdeploy/\n/generated/\n/history.*\n/audit_report.md\n";
+
 /// Writes the starters into a folder; a file that is there already is never
 /// touched.
 pub(in super::super) fn run(common: &Common, dir: &Path) -> Result<ExitCode, Failure> {
@@ -40,6 +44,11 @@ pub(in super::super) fn write(dir: &Path, target: Option<Target>) -> Result<Vec<
             format!("{} is there already; nothing was written", there.display()),
             "choose an empty folder, or remove the file",
         ));
+    }
+    // A project that has one already knows what it ignores.
+    let ignored = dir.join(".gitignore");
+    if !ignored.exists() {
+        files.push((ignored, IGNORED.to_owned()));
     }
     for (path, text) in &files {
         create(path, text).map_err(|error| {

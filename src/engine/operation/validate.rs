@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::super::context::Context;
 use super::super::halt::Halt;
-use super::super::session::Session;
+use super::super::session::{Session, engine_kind};
 use super::super::stage::stack_files;
 use crate::domain::Routes;
-use crate::manifest::{Document, Manifest, ManifestError};
+use crate::manifest::{Document, EngineKind, Manifest, ManifestError};
 use crate::render;
 use crate::runtime::{Check, CheckStatus, ImagePresence, PortOwner, RuntimeError};
 
@@ -109,6 +109,10 @@ fn short(id: &str) -> &str {
 
 async fn port(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
     let port = manifest.nginx.port;
+    let asks_opa = engine_kind(manifest, session.runtime.target()) == EngineKind::Opa;
+    if asks_opa && manifest.policy.port == port {
+        return Ok(fail(format!("{port} is both nginx.port and policy.port; change one of them")));
+    }
     Ok(match session.runtime.port_owner(&render::stack(manifest)).await? {
         PortOwner::Free => pass(format!("{port} is free")),
         PortOwner::OurProxy => pass(format!("{port} is held by this project's own proxy")),
