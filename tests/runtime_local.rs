@@ -23,8 +23,14 @@ mod lifetime;
 mod observing;
 #[path = "runtime_local/platform.rs"]
 mod platform;
+#[path = "runtime_local/promises.rs"]
+mod promises;
 #[path = "runtime_local/releases.rs"]
 mod releases;
+#[path = "support/runtime_suite.rs"]
+mod runtime_suite;
+#[path = "runtime_local/silence.rs"]
+mod silence;
 #[path = "runtime_local/swapping.rs"]
 mod swapping;
 #[path = "runtime_local/world.rs"]

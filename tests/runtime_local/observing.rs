@@ -86,7 +86,6 @@ async fn a_release_that_does_not_answer_is_starting_then_unhealthy_with_the_reas
         "{:?}",
         one.health
     );
-    assert_eq!(one.spec, None, "another program is declared than the one that runs");
 }
 
 #[tokio::test]

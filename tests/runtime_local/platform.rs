@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use swiftdeploy::domain::{Routes, Share, Slot};
 use swiftdeploy::runtime::{CheckStatus, Health, PortOwner, Runtime, RuntimeError};
 
-use super::world::{World, free_port, lives, pid};
+use super::world::{World, free_port, lives, pid, signal};
 
 fn nothing_routed(generation: &str) -> Routes {
     Routes { generation: generation.into(), shares: vec![] }
@@ -86,9 +86,10 @@ async fn a_killed_proxy_is_started_again() {
     let world = World::new();
     world.serving().await;
     let before = pid(world.runtime.observe().await.unwrap().proxy().unwrap());
-    std::process::Command::new("kill").args(["-9", &before.to_string()]).status().unwrap();
+    signal("KILL", before);
     let seen = world.until(|seen| matches!(seen.proxy().unwrap().health, Health::Exited(_))).await;
     assert_eq!(seen.routes, None);
+    assert_eq!(seen.last_routes, Some(Routes::all_to(Slot::Blue, "g1")), "what it served is not forgotten");
     assert_eq!(world.runtime.generation(&world.stack()).await.unwrap(), None);
 
     world.platform(&Routes::all_to(Slot::Blue, "g2")).await;
@@ -172,7 +173,7 @@ async fn a_configuration_that_the_running_proxy_refuses_leaves_the_old_one_servi
     let sound = fs::read(&path).unwrap();
 
     fs::write(&path, "{ not json").unwrap();
-    std::process::Command::new("kill").args(["-HUP", &proxy.to_string()]).status().unwrap();
+    signal("HUP", proxy);
     super::releases::wait_for_log(&world, "proxy", "refuses the configuration and keeps g1").await;
 
     assert_eq!(world.get("/").await.status(), 200);

@@ -4,9 +4,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use swiftdeploy::domain::stack::Role;
+use swiftdeploy::domain::stack::{ContainerSpec, Role};
 use swiftdeploy::domain::{Mode, Slot};
-use swiftdeploy::runtime::{Health, ImagePresence, Runtime, RuntimeError};
+use swiftdeploy::runtime::{Health, ImagePresence, Runtime};
 
 use super::world::{World, client, lives, pid};
 
@@ -42,11 +42,10 @@ async fn a_start_replaces_what_is_in_the_slot() {
 }
 
 #[tokio::test]
-async fn an_empty_slot_is_stopped_without_a_word_but_cannot_be_killed() {
+async fn an_empty_slot_is_stopped_and_killed_without_a_word() {
     let world = World::new();
     world.runtime.stop(Slot::Blue, Duration::ZERO).await.unwrap();
-    let error = world.runtime.kill(Slot::Blue).await.unwrap_err();
-    assert!(matches!(error, RuntimeError::UnknownService { .. }), "{error}");
+    world.runtime.kill(Slot::Blue).await.unwrap();
     assert!(!world.state_dir().exists(), "neither leaves a trace");
 }
 
@@ -105,6 +104,31 @@ async fn a_program_that_does_not_exist_is_named_in_the_error() {
 }
 
 #[tokio::test]
+async fn a_release_starts_as_its_spec_says_whatever_todays_manifest_says() {
+    let today = World::with_script("echo today; exec sleep 600");
+    let older = ["sh", "-c", "echo older; exec sleep 600"].map(String::from).to_vec();
+    let spec = ContainerSpec { command: older, ..today.spec(Slot::Blue, Mode::Stable, "1.0.0") };
+
+    today.runtime.start(&spec, None).await.unwrap();
+
+    wait_for_log(&today, "app-blue", "older").await;
+    let log = fs::read_to_string(today.state_dir().join("logs/app-blue.log")).unwrap();
+    assert_eq!(log, "older\n");
+    let seen = today.runtime.observe().await.unwrap().in_slot(Slot::Blue).unwrap().spec.clone();
+    assert_eq!(seen, Some(spec.hash()));
+    assert_ne!(seen, Some(today.spec(Slot::Blue, Mode::Stable, "1.0.0").hash()), "and that is seen");
+}
+
+#[tokio::test]
+async fn a_spec_without_a_command_is_the_sample_service() {
+    let mut world = World::with_script("exit 9");
+    world.command.clear();
+    let endpoint = world.start(Slot::Blue, "1.0.0").await.endpoint.unwrap();
+    let answer = client().get(format!("http://{endpoint}/")).send().await.unwrap();
+    assert!(answer.text().await.unwrap().contains("\"version\":\"1.0.0\""));
+}
+
+#[tokio::test]
 async fn the_built_in_service_is_always_present_and_nothing_can_be_pulled() {
     let world = World::new();
     assert_eq!(world.runtime.image("whatever").await.unwrap(), ImagePresence::Present(None));
@@ -117,6 +141,7 @@ async fn the_built_in_service_is_always_present_and_nothing_can_be_pulled() {
 async fn a_release_that_ends_at_once_tells_its_last_words() {
     let world = World::with_script("echo first; echo 'no database configured' >&2; exit 3");
     let error = world.runtime.start(&world.spec(Slot::Blue, Mode::Stable, "1"), None).await.unwrap_err();
+    assert!(error.to_string().contains("exited at once with code 3"), "{error}");
     assert!(error.to_string().contains("no database configured"), "{error}");
     assert_eq!(world.runtime.observe().await.unwrap().instances, [], "nothing stays behind");
 }

@@ -21,6 +21,8 @@ pub struct World {
     pub rules: ProxyRules,
     /// Added to the environment of each release.
     pub env: BTreeMap<String, String>,
+    /// What each release is made of; the sample service when empty.
+    pub command: Vec<String>,
 }
 
 impl World {
@@ -41,7 +43,7 @@ impl World {
 
     pub fn with_command(command: Option<Vec<String>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = LocalRuntime::new(options(folder.path(), command)).unwrap();
+        let runtime = LocalRuntime::new(options(folder.path(), command.clone())).unwrap();
         let rules = ProxyRules {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: free_port(),
@@ -51,7 +53,7 @@ impl World {
             operator: "host".into(),
             operator_paths: vec!["/metrics".into(), "/chaos".into()],
         };
-        Self { folder, runtime, rules, env: BTreeMap::new() }
+        Self { folder, runtime, rules, env: BTreeMap::new(), command: command.unwrap_or_default() }
     }
 
     pub fn state_dir(&self) -> PathBuf {
@@ -76,6 +78,7 @@ impl World {
 
     pub fn spec(&self, slot: Slot, mode: Mode, version: &str) -> ContainerSpec {
         let mut spec = spec(Role::App { slot, mode }, &format!("app-{slot}"));
+        spec.command.clone_from(&self.command);
         spec.env = self.env.clone();
         spec.env.insert("MODE".into(), mode.to_string());
         spec.env.insert("APP_VERSION".into(), version.into());
@@ -148,15 +151,20 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let runtime = self.runtime.clone();
-        let ending = std::thread::spawn(move || {
-            let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            own.block_on(runtime.teardown()).map(drop)
-        });
-        let ended = ending.join().unwrap();
-        if !std::thread::panicking() {
-            ended.unwrap();
-        }
+        end(&self.runtime);
+    }
+}
+
+/// Ends a stack, also where no async code can run any more.
+pub fn end(runtime: &LocalRuntime) {
+    let runtime = runtime.clone();
+    let ending = std::thread::spawn(move || {
+        let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        own.block_on(runtime.teardown()).map(drop)
+    });
+    let ended = ending.join().unwrap();
+    if !std::thread::panicking() {
+        ended.unwrap();
     }
 }
 
@@ -197,6 +205,12 @@ pub fn pid(instance: &Instance) -> u32 {
 pub fn lives(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").unwrap().1.starts_with('Z'))
+}
+
+/// Sends a signal by its name to a process that a test started.
+pub fn signal(name: &str, pid: u32) {
+    let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 fn spec(role: Role, service: &str) -> ContainerSpec {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use swiftdeploy::domain::stack::{ContainerSpec, Role, Stack};
 use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::{
-    CheckStatus, Health, Instance, LogRequest, PortOwner, Runtime, RuntimeError, StackFiles,
+    CheckStatus, Health, ImagePresence, Instance, LogRequest, PortOwner, Runtime, RuntimeError, StackFiles,
 };
 
 /// Longest wait for anything that a test waits for.
@@ -39,6 +39,12 @@ pub trait Harness: Send + Sync {
 
     /// The same release, but it ends at once with an exit code.
     fn dying_spec(&self, slot: Slot) -> ContainerSpec;
+
+    /// What the target says of something to start that is not there. Where an
+    /// image's name stands for that, this is enough.
+    async fn absent_image(&self, runtime: &dyn Runtime) -> ImagePresence {
+        runtime.image("swiftdeploy-has-no-such-image:1").await.unwrap()
+    }
 
     /// A service whose log gets a line with the path of each request that
     /// comes through the proxy.
@@ -300,7 +306,6 @@ pub async fn teardown_removes_all_and_only_ours(runtime: &dyn Runtime, harness: 
 
 /// Engine, images and host are described.
 pub async fn the_engine_describes_itself(runtime: &dyn Runtime, harness: &dyn Harness) {
-    use swiftdeploy::runtime::ImagePresence;
     let info = runtime.info().await.unwrap();
     assert_eq!(info.name, runtime.target().as_str());
     assert!(!info.version.is_empty() && !info.host.is_empty(), "{info:?}");
@@ -310,8 +315,8 @@ pub async fn the_engine_describes_itself(runtime: &dyn Runtime, harness: &dyn Ha
     assert!(facts.data_root.is_absolute());
     let image = harness.spec(Slot::Blue, Mode::Stable, "1").image;
     assert!(matches!(runtime.image(&image).await.unwrap(), ImagePresence::Present(_)));
-    let absent = runtime.image("swiftdeploy-has-no-such-image:1").await.unwrap();
-    assert!(matches!(absent, ImagePresence::Absent(_)), "{absent:?}");
+    let absent = harness.absent_image(runtime).await;
+    assert!(matches!(&absent, ImagePresence::Absent(why) if !why.is_empty()), "{absent:?}");
 }
 
 // ------------------------------------------------------------------- tools

@@ -35,7 +35,7 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
         instances.push(look.instance);
     }
     instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
-    Ok(Observed { instances, routes, last_routes: None })
+    Ok(Observed { instances, routes, ..Observed::default() })
 }
 
 struct Look {

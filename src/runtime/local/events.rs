@@ -8,17 +8,20 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::Shared;
-use crate::runtime::{Health, Observed, RuntimeError, RuntimeEvent};
+use crate::runtime::{Health, Instance, RuntimeError, RuntimeEvent};
 
 /// How often is looked.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a silent proxy holds up a look at the others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Events that may wait for a slow reader; looking pauses then.
 const WAITING: usize = 64;
 
 /// Tells what changes from now on, until the reader goes.
 pub async fn watch(shared: Arc<Shared>) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {
-    let mut before = States::of(&shared.observe().await?);
+    let mut before = States::of(&look(&shared).await?);
     let (events, reader) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(INTERVAL);
@@ -29,8 +32,8 @@ pub async fn watch(shared: Arc<Shared>) -> Result<mpsc::Receiver<RuntimeEvent>, 
                 _ = ticks.tick() => {}
             }
             // What cannot be seen now will be seen at the next look.
-            let Ok(observed) = shared.observe().await else { continue };
-            let now = States::of(&observed);
+            let Ok(instances) = look(&shared).await else { continue };
+            let now = States::of(&instances);
             for event in now.since(&before) {
                 if events.send(event).await.is_err() {
                     return;
@@ -42,14 +45,22 @@ pub async fn watch(shared: Arc<Shared>) -> Result<mpsc::Receiver<RuntimeEvent>, 
     Ok(reader)
 }
 
+/// A proxy that does not tell what it serves is one more thing to tell here,
+/// no reason to see nothing of the others.
+async fn look(shared: &Shared) -> Result<Vec<Instance>, RuntimeError> {
+    let proxy_answers = matches!(shared.serving(PATIENCE).await, Ok(Some(_)));
+    shared.instances(proxy_answers).await
+}
+
 /// Process and health of each service.
 #[derive(Debug, Default)]
 struct States(BTreeMap<String, (String, Health)>);
 
 impl States {
-    fn of(observed: &Observed) -> Self {
-        let instances = observed.instances.iter();
-        Self(instances.map(|one| (one.service.clone(), (one.id.clone(), one.health.clone()))).collect())
+    fn of(instances: &[Instance]) -> Self {
+        Self(
+            instances.iter().map(|one| (one.service.clone(), (one.id.clone(), one.health.clone()))).collect(),
+        )
     }
 
     /// In the words of Docker's events.

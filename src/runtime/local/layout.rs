@@ -84,6 +84,19 @@ impl Layout {
         )
     }
 
+    /// Whether anything is here that [`Layout::remove`] would take: also an
+    /// empty directory, but not one that only holds what somebody else put
+    /// there.
+    pub fn is_ours(&self) -> Result<bool, RuntimeError> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other.map_err(at(&self.root))?,
+        };
+        let ours = [self.records(), self.logs(), self.proxy_config(), self.proxy_status()];
+        let entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        Ok(entries.is_empty() || entries.iter().any(|path| ours.contains(path) || is_unfinished(path)))
+    }
+
     /// Removes everything named here, and the directory if nothing else is in
     /// it. Tells whether anything was there.
     pub fn remove(&self) -> Result<bool, RuntimeError> {
@@ -95,11 +108,7 @@ impl Layout {
         }
         let unfinished =
             fs::read_dir(&self.root).map_err(at(&self.root))?.flatten().map(|entry| entry.path());
-        let unfinished: Vec<PathBuf> = unfinished
-            .filter(|path| {
-                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
-            })
-            .collect();
+        let unfinished: Vec<PathBuf> = unfinished.filter(|path| is_unfinished(path)).collect();
         for file in [self.proxy_config(), self.proxy_status()].into_iter().chain(unfinished) {
             gone(fs::remove_file(&file)).map_err(at(&file))?;
         }
@@ -113,6 +122,10 @@ impl Layout {
 
 /// How a file begins that is still being written.
 const UNFINISHED: &str = ".unfinished-";
+
+fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+}
 
 /// A new content for a file, complete on disk but not in its place yet.
 pub struct Prepared {
@@ -189,8 +202,11 @@ mod tests {
         fs::write(layout.root().join(".unfinished-abc"), "half").unwrap();
         fs::write(layout.root().join("notes.txt"), "the user's own").unwrap();
 
+        assert!(layout.is_ours().unwrap());
+
         assert!(layout.remove().unwrap());
 
+        assert!(!layout.is_ours().unwrap(), "what is left is somebody else's");
         let left: Vec<_> = fs::read_dir(layout.root()).unwrap().flatten().map(|e| e.file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
     }

@@ -21,6 +21,7 @@ mod program;
 mod proxy;
 mod record;
 mod release;
+mod serving;
 mod spawn;
 mod teardown;
 
@@ -39,6 +40,7 @@ use self::layout::Layout;
 use self::port::Port;
 use self::probe::Probe;
 use self::record::Records;
+use self::serving::SILENCE;
 use self::spawn::Children;
 use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
@@ -67,8 +69,9 @@ pub struct LocalOptions {
     /// The `swiftdeploy` executable, which is run again as proxy and as the
     /// sample service.
     pub program: PathBuf,
-    /// `services.command`: the user's own program instead of the sample
-    /// service.
+    /// `services.command` of today's manifest: the user's own program instead
+    /// of the sample service. Only tells whether it is there; what a release
+    /// is made of stands in its spec, so that an older one starts as it was.
     pub command: Option<Vec<String>>,
     /// `services.health.path`.
     pub health_path: String,
@@ -197,11 +200,12 @@ impl Runtime for LocalRuntime {
     }
 
     async fn generation(&self, stack: &Stack) -> Result<Option<String>, RuntimeError> {
-        if self.shared.living_proxy()?.is_none() {
-            return Ok(None);
-        }
-        let (bind, port) = public_address(stack)?;
-        Ok(self.shared.probe.marker(probe::reachable(bind, port)).await)
+        let public = public_address(stack)?;
+        let serving = self.shared.serving(SILENCE).await?;
+        // One that serves on another port serves nothing of this stack.
+        Ok(serving
+            .filter(|config| (config.rules.bind, config.rules.port) == public)
+            .map(|config| config.routes.generation))
     }
 
     async fn stop(&self, slot: Slot, grace: Duration) -> Result<(), RuntimeError> {

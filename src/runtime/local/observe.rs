@@ -5,35 +5,39 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::layout::at;
 use super::probe::reachable;
 use super::record::ProcessRecord;
 use super::release::loopback;
+use super::serving::SILENCE;
 use super::{PROXY, Shared};
-use crate::domain::Routes;
 use crate::runtime::{Health, Instance, Observed, RuntimeError};
-
-/// How often the proxy is asked again when its account and its answer differ,
-/// as they do for a moment in a swap.
-const ATTEMPTS: usize = 3;
 
 /// How long the proxy may take to answer for the first time.
 const PROXY_STARTS: Duration = Duration::from_secs(5);
 
 impl Shared {
-    /// Apps first, then the proxy, and what it serves.
+    /// Apps first, then the proxy, and what it serves; an error when a proxy
+    /// lives but does not tell.
     pub async fn observe(&self) -> Result<Observed, RuntimeError> {
+        let routes = self.serving(SILENCE).await?.map(|config| config.routes);
+        let instances = self.instances(routes.is_some()).await?;
+        let last_routes = if routes.is_none() { self.served_last() } else { None };
+        Ok(Observed { instances, routes, last_routes })
+    }
+
+    /// Everything that runs or has just ended; `proxy_answers` was found out
+    /// before.
+    pub async fn instances(&self, proxy_answers: bool) -> Result<Vec<Instance>, RuntimeError> {
         let mut records = self.records.all()?;
         records.sort_by_key(|record| (record.slot.is_none(), record.slot, record.service.clone()));
-        let routes = self.served_routes().await?;
-        let healths = join_all(records.iter().map(|record| self.health(record, routes.is_some()))).await;
+        let healths = join_all(records.iter().map(|record| self.health(record, proxy_answers))).await;
         let mut instances: Vec<Instance> =
-            records.iter().zip(healths).map(|(record, health)| self.instance(record, health)).collect();
+            records.iter().zip(healths).map(|(record, health)| Self::instance(record, health)).collect();
         self.measure(&records, &mut instances);
         if let Some(proxy) = instances.iter_mut().find(|instance| instance.service == PROXY) {
             proxy.endpoint = self.proxy_endpoint();
         }
-        Ok(Observed { instances, routes, last_routes: None })
+        Ok(instances)
     }
 
     async fn health(&self, record: &ProcessRecord, proxy_answers: bool) -> Health {
@@ -66,21 +70,6 @@ impl Shared {
         (self.options.clock.wall() - record.started_at).to_std().unwrap_or_default()
     }
 
-    /// The routes in force: the proxy's own account, confirmed by what the
-    /// public port answers.
-    async fn served_routes(&self) -> Result<Option<Routes>, RuntimeError> {
-        let Some(proxy) = self.living_proxy()? else { return Ok(None) };
-        for _ in 0..ATTEMPTS {
-            let Some(status) = self.proxy_status(proxy)? else { return Ok(None) };
-            let rules = &status.serving.rules;
-            let marker = self.probe.marker(reachable(rules.bind, rules.port)).await;
-            if marker.as_ref() == Some(&status.serving.routes.generation) {
-                return Ok(Some(status.serving.routes));
-            }
-        }
-        Ok(None)
-    }
-
     fn proxy_endpoint(&self) -> Option<std::net::SocketAddr> {
         let proxy = self.living_proxy().ok()??;
         let rules = self.proxy_status(proxy).ok()??.serving.rules;
@@ -111,9 +100,8 @@ impl Shared {
         for id in self.orphans() {
             names.push(format!("process {}", id.pid));
         }
-        let root = self.layout.root();
-        if root.try_exists().map_err(at(root))? {
-            names.push(root.display().to_string());
+        if self.layout.is_ours()? {
+            names.push(self.layout.root().display().to_string());
         }
         Ok(names)
     }

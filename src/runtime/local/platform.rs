@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::layout::{at, gone, read_json, write_json};
+use super::layout::{at, read_json, write_json};
 use super::logs::last_words;
 use super::os::{self, ProcessId};
 use super::port::{self, Port};
@@ -18,6 +18,7 @@ use super::proxy::DRAIN;
 use super::proxy::config::{ProxyConfig, ProxyStatus};
 use super::record::{ProcessRecord, new_token};
 use super::release::loopback;
+use super::serving::SILENCE;
 use super::{PROXY, Shared};
 use crate::domain::{Routes, Slot};
 use crate::runtime::{Check, CheckStatus, ProxyRules, RuntimeError};
@@ -25,9 +26,6 @@ use crate::runtime::{Check, CheckStatus, ProxyRules, RuntimeError};
 /// How long the proxy may take to start, and to take over a configuration.
 const START_LIMIT: Duration = Duration::from_secs(10);
 const SWAP_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long a proxy that runs may take to answer before it is given up.
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -102,8 +100,10 @@ impl Shared {
         };
         config.check().map_err(refused)?;
 
-        if let Some(proxy) = self.living_proxy()?
-            && let Some(serving) = self.answering(proxy).await?
+        // One that lives but does not answer is an error here: it may be serving
+        // its requests still, and to end it would lose them.
+        if let Some(serving) = self.serving(SILENCE).await?
+            && let Some(proxy) = self.living_proxy()?
         {
             if serving.rules == *rules {
                 return Ok(());
@@ -218,30 +218,12 @@ impl Shared {
         }
     }
 
-    /// What a proxy serves once it answers; `None` when it does not.
-    async fn answering(&self, proxy: ProcessId) -> Result<Option<ProxyConfig>, RuntimeError> {
-        let answer = async {
-            while os::is_alive(proxy) {
-                if let Some(status) = self.proxy_status(proxy)? {
-                    let rules = &status.serving.rules;
-                    let marker = self.probe.marker(reachable(rules.bind, rules.port)).await;
-                    if marker.as_ref() == Some(&status.serving.routes.generation) {
-                        return Ok(Some(status.serving));
-                    }
-                }
-                tokio::time::sleep(POLL).await;
-            }
-            Ok(None)
-        };
-        tokio::time::timeout(ANSWER_LIMIT, answer).await.unwrap_or(Ok(None))
-    }
-
     async fn start_proxy(&self, mut config: ProxyConfig) -> Result<(), RuntimeError> {
         let path = self.layout.proxy_config();
         config.revision = self.next_revision(ProxyConfig::read(&path).ok().as_ref());
         write_json(&path, &config).map_err(at(&path))?;
-        let status = self.layout.proxy_status();
-        gone(std::fs::remove_file(&status)).map_err(at(&status))?;
+        // The account of the proxy before stays until this one gives its own:
+        // if this one does not start, that is what was served last.
 
         let command = std::iter::once(self.options.program.to_string_lossy().into_owned())
             .chain(PROXY_ARGS.map(String::from))

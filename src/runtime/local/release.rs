@@ -55,7 +55,7 @@ impl Shared {
         let Role::App { slot, .. } = spec.role else {
             return Err(failed("only a release can be started in a slot".into()));
         };
-        let argv = self.argv().map_err(failed)?;
+        let argv = self.argv(&spec.command).map_err(failed)?;
         self.layout.create()?;
         self.clear(slot, &spec.service).await?;
 
@@ -65,7 +65,7 @@ impl Shared {
                 Outcome::PortTaken(words) => last = words,
                 Outcome::Runs(record) => {
                     self.refresh_upstreams(slot, None).await?;
-                    return Ok(self.instance(&record, Health::Starting));
+                    return Ok(Self::instance(&record, Health::Starting));
                 }
             }
         }
@@ -111,17 +111,19 @@ impl Shared {
             return Ok(Outcome::Runs(Box::new(record)));
         }
 
+        // Asked before the process is forgotten.
+        let code = self.children.ended(id).await;
         let words = last_words(&log, before, LAST_WORDS);
         let is_taken = says_taken(&words) || !os::listeners(port).is_empty();
         self.end_service(&spec.service, Duration::ZERO).await?;
         if is_taken {
             return Ok(Outcome::PortTaken(words));
         }
-        let code = self.children.exit(id).map_or_else(String::new, |code| format!(" with code {code}"));
+        let code = code.map_or_else(String::new, |code| format!(" with code {code}"));
         let words = if words.is_empty() { "it said nothing".into() } else { words };
         Err(RuntimeError::StartFailed {
             service: spec.service.clone(),
-            reason: format!("it ended at once{code}: {words}"),
+            reason: format!("it exited at once{code}: {words}"),
         })
     }
 
@@ -162,15 +164,9 @@ impl Shared {
     }
 
     /// Ends the process of a slot as a crash would: the record stays, so that
-    /// it is seen to have ended.
+    /// it is seen to have ended. An empty slot is fine.
     pub async fn kill_slot(&self, slot: Slot) -> Result<(), RuntimeError> {
-        let Some(record) = self.records.in_slot(slot)? else {
-            let known = self.records.services()?;
-            return Err(RuntimeError::UnknownService {
-                service: slot.to_string(),
-                known: if known.is_empty() { "none".into() } else { known.join(", ") },
-            });
-        };
+        let Some(record) = self.records.in_slot(slot)? else { return Ok(()) };
         let family = Family { token: &record.token, leader: record.living() };
         family.kill().await.map_err(not_ended(&record.service))
     }
@@ -204,11 +200,14 @@ impl Shared {
         self.end_service(service, Duration::ZERO).await
     }
 
-    fn argv(&self) -> Result<Vec<String>, String> {
-        let (program, arguments): (&str, Vec<String>) = match self.options.command.as_deref() {
-            None => (&self.options.program.to_string_lossy(), SERVICE_ARGS.map(String::from).to_vec()),
-            Some([program, arguments @ ..]) => (program, arguments.to_vec()),
-            Some([]) => return Err("services.command is empty".into()),
+    /// What is started for a spec with this command: the user's own program,
+    /// or the sample service where the spec names none. What today's manifest
+    /// says does not count, or a rollback would start today's program under
+    /// the old version's name.
+    fn argv(&self, command: &[String]) -> Result<Vec<String>, String> {
+        let (program, arguments): (&str, Vec<String>) = match command {
+            [] => (&self.options.program.to_string_lossy(), SERVICE_ARGS.map(String::from).to_vec()),
+            [program, arguments @ ..] => (program, arguments.to_vec()),
         };
         let program = program::find(program, &self.options.folder)?;
         Ok(std::iter::once(program.to_string_lossy().into_owned()).chain(arguments).collect())
@@ -225,7 +224,7 @@ impl Shared {
     }
 
     /// What is known of a release's process.
-    pub fn instance(&self, record: &ProcessRecord, health: Health) -> Instance {
+    pub fn instance(record: &ProcessRecord, health: Health) -> Instance {
         let has_ended = matches!(health, Health::Exited(_));
         let id = record.process.or_else(|| record.living());
         Instance {
@@ -238,9 +237,7 @@ impl Shared {
             endpoint: (!has_ended && record.service != PROXY).then(|| loopback(record.port)),
             restarts: 0,
             oom_killed: false,
-            // The spec does not tell which program is started on this target: one
-            // that was started from another is not what the manifest declares.
-            spec: record.spec.clone().filter(|_| self.argv().as_ref() == Ok(&record.command)),
+            spec: record.spec.clone(),
             usage: None,
         }
     }

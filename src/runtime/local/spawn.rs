@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
@@ -17,6 +18,10 @@ use super::os::{self, ProcessId, TOKEN_VARIABLE};
 
 /// A log longer than this is put aside (`NAME.log.1`) before the next start.
 pub const LOG_LIMIT: u64 = 10 * 1024 * 1024;
+
+/// How long the exit code of an ended child may take.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(5);
 
 /// What to start.
 pub struct Launch<'a> {
@@ -81,6 +86,20 @@ impl Children {
     /// The exit code of a child that ended, where it was ours.
     pub fn exit(&self, id: ProcessId) -> Option<i64> {
         self.exits.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// The exit code of a child that is known to have ended: the system tells
+    /// it a moment later.
+    pub async fn ended(&self, id: ProcessId) -> Option<i64> {
+        let told = async {
+            loop {
+                if let Some(code) = self.exit(id) {
+                    return code;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(TOLD_WITHIN, told).await.ok()
     }
 
     /// Nobody will ask again.
