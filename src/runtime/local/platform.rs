@@ -29,6 +29,9 @@ const SWAP_LIMIT: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(10);
 
+/// How long the port of a proxy that has ended may still be held.
+const RELEASE_LIMIT: Duration = Duration::from_secs(2);
+
 /// A little longer than the proxy gives to its requests.
 pub const PROXY_GRACE: Duration = DRAIN.saturating_add(Duration::from_secs(2));
 
@@ -116,7 +119,7 @@ impl Shared {
             ours_to_take(rules)?;
         }
         self.end_service(PROXY, PROXY_GRACE).await?;
-        ours_to_take(rules)?;
+        soon_ours_to_take(rules).await?;
         self.start_proxy(config).await
     }
 
@@ -288,6 +291,20 @@ fn ours_to_take(rules: &ProxyRules) -> Result<(), RuntimeError> {
         Port::Forbidden(why) => why,
     };
     Err(RuntimeError::PortTaken { port: rules.port, owner })
+}
+
+/// As [`ours_to_take`], with patience for a proxy of ours that was just ended:
+/// its threads, and with them its sockets, may outlive its leader for a moment.
+async fn soon_ours_to_take(rules: &ProxyRules) -> Result<(), RuntimeError> {
+    let freed = async {
+        while ours_to_take(rules).is_err() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    match tokio::time::timeout(RELEASE_LIMIT, freed).await {
+        Ok(()) => Ok(()),
+        Err(_) => ours_to_take(rules),
+    }
 }
 
 fn absent_slots(config: &ProxyConfig) -> Vec<&'static str> {
