@@ -34,15 +34,15 @@ pub fn docker_host() -> Option<String> {
             std::env::var("CI").as_deref() != Ok("true"),
             "SWIFTDEPLOY_TEST_DOCKER_HOST is not set; `tests/run` sets it"
         );
-        note_skipped();
+        note_skipped("no Docker daemon for tests (SWIFTDEPLOY_TEST_DOCKER_HOST)");
     }
     host
 }
 
 /// Tells `tests/run` that the test of this thread did without something.
-fn note_skipped() {
+pub fn note_skipped(without: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    println!("skipped: no Docker daemon for tests (SWIFTDEPLOY_TEST_DOCKER_HOST)");
+    println!("skipped: {without}");
     if let Some(path) = std::env::var_os("SWIFTDEPLOY_TEST_SKIPPED") {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         writeln!(file, "{name}").unwrap();
