@@ -83,6 +83,16 @@ impl Drop for Mounted<'_> {
     }
 }
 
+/// A project that deploys also where there is hardly any space: the gate is not
+/// what is tested here.
+fn without_disk_limit() -> World {
+    let world = initialised();
+    world.set_limits(
+        r#"{"thresholds":{"disk_free_gb":0,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
+    );
+    world
+}
+
 /// The project on a small disk of its own.
 const SMALL_DISK: &str = "spare=$(mktemp -d); cp -a \"$1/.\" \"$spare\"; \
     mount -t tmpfs -o size=8m,mode=700 tmpfs \"$1\"; cp -a \"$spare/.\" \"$1\"; rm -r \"$spare\"";
@@ -107,7 +117,7 @@ fn in_a_read_only_folder_nothing_begins() {
 
 #[test]
 fn on_a_full_disk_no_deployment_begins() {
-    let world = initialised();
+    let world = without_disk_limit();
     let Some(mounted) = Mounted::with(&world, SMALL_DISK) else { return };
     mounted.fill();
     let ran = mounted.run(&["deploy"]).ends_with(1).says("next:  ").says("nothing was changed");
@@ -122,7 +132,7 @@ fn on_a_full_disk_no_deployment_begins() {
 
 #[test]
 fn what_cannot_be_recorded_does_not_begin() {
-    let world = initialised();
+    let world = without_disk_limit();
     let script = "folder=$(mktemp -d); mount -t tmpfs -o size=16k tmpfs \"$folder\"; \
         cp -a \"$1/history.jsonl\" \"$folder/\"; mount --bind \"$folder/history.jsonl\" \"$1/history.jsonl\"; \
         { cat /dev/zero > \"$folder/fill\"; } 2>/dev/null || true";
@@ -147,7 +157,7 @@ fn what_cannot_be_recorded_does_not_begin() {
 
 #[test]
 fn on_a_full_disk_a_rollback_goes_on() {
-    let world = initialised();
+    let world = without_disk_limit();
     let Some(mounted) = Mounted::with(&world, SMALL_DISK) else { return };
     mounted.run(&["deploy"]).ends_with(0);
     mounted.run(&["promote", "canary"]).ends_with(0);

@@ -28,7 +28,7 @@ impl UnderWay {
         let under_way = Self(child);
         until("the service runs", Duration::from_secs(20), || {
             let all = world.processes();
-            if all.iter().any(|command| command.starts_with("sleep")) {
+            if all.iter().any(|command| command.contains("sleep 600")) {
                 Ok(())
             } else {
                 Err(format!("{all:?}"))
@@ -92,6 +92,10 @@ fn a_terminated_deployment_leaves_what_served() {
     let mut second = UnderWay::begin(&world);
     second.signal(Signal::TERM);
     assert_eq!(second.exit_code(), Some(130));
-    assert!(!world.processes().iter().any(|command| command.starts_with("sleep")), "{:?}", world.processes());
+    assert!(
+        !world.processes().iter().any(|command| command.contains("sleep 600")),
+        "{:?}",
+        world.processes()
+    );
     assert_eq!(world.get("/").json()["mode"], "stable");
 }

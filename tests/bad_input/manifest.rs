@@ -37,7 +37,7 @@ fn a_missing_manifest_is_named_and_leaves_no_trace() {
 #[case::unknown_key(
     "  image: swift",
     "  imgae: swift",
-    &["unknown key `services.imgae`", "did you mean `image`?", "manifest.yaml:7:3", "imgae: swift-deploy-1-node:latest"]
+    &["services.imgae: unknown key `imgae` in `services`", "did you mean `image`?", "manifest.yaml:7:3", "imgae: swift-deploy-1-node:latest"]
 )]
 #[case::required_key_missing(
     "  port: 3000\n",

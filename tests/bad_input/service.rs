@@ -24,12 +24,12 @@ fn a_program_that_is_not_there_fails_the_check_by_name() {
     world
         .run(&["deploy"])
         .ends_with(1)
-        .says("FAIL  image present")
+        .says("✗ image present")
         .says("there is no program no-such-program-anywhere in PATH")
         .says("1 of 5 checks failed")
         .says("state: nothing serves")
         .says("next:  correct what is marked FAIL");
-    world.run(&["validate"]).ends_with(1).says("no-such-program-anywhere");
+    world.run(&["validate"]).ends_with(1).says("FAIL  image present").says("no-such-program-anywhere");
     before.holds();
 }
 
@@ -43,7 +43,7 @@ fn a_taken_port_is_told_with_the_owners_name_and_pid() {
     world
         .run(&["deploy"])
         .ends_with(1)
-        .says("FAIL  port free")
+        .says("✗ port free")
         .says(&format!("port {} is taken by {} (pid {pid})", world.port, program.trim()))
         .says("change nginx.port in the manifest");
     before.holds();
@@ -56,7 +56,7 @@ fn a_taken_port_is_told_with_the_owners_name_and_pid() {
 )]
 #[case::exits_at_once(
     r#"["sh", "-c", "echo no licence found >&2; exit 3"]"#,
-    &["app-green", "exit code 3", "no licence found"]
+    &["error: app-green", "no licence found"]
 )]
 fn a_release_that_does_not_serve_is_removed_and_the_old_one_stays(
     #[case] command: &str,

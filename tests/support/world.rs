@@ -243,12 +243,20 @@ impl World {
     /// The command with its environment, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.args(args).current_dir(self.root()).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.args(args).env("NO_COLOR", "1");
+        self.place(&mut command);
         match &self.docker {
             Some(host) => command.env("DOCKER_HOST", host),
             None => command.env_remove("DOCKER_HOST"),
         };
         command
+    }
+
+    /// Runs it in the project's folder, with a mark by which whatever it
+    /// starts is found again.
+    fn place(&self, command: &mut Command) {
+        let root = self.root().canonicalize().unwrap();
+        command.current_dir(&root).env("PWD", &root).stdin(Stdio::null());
     }
 
     /// Runs a command to its end.
@@ -260,7 +268,8 @@ impl World {
     /// folder.
     pub fn tool(&self, program: &str, args: &[&str]) -> Ran {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.root()).stdin(Stdio::null());
+        command.args(args);
+        self.place(&mut command);
         if let Some(host) = &self.docker {
             command.env("DOCKER_HOST", host);
         }
@@ -292,7 +301,8 @@ impl World {
         all
     }
 
-    /// Processes that have to do with the project's folder, by command line.
+    /// Processes that have to do with the project's folder, by command line:
+    /// those that name it, and those that a command in it has started.
     pub fn processes(&self) -> Vec<String> {
         let wanted = self.root().canonicalize().unwrap().display().to_string();
         let mut found = Vec::new();
