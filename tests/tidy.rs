@@ -1,5 +1,6 @@
 //! The rules of the house that the compiler does not know: who may know whom,
 //! every module says what it is, nobody reads a clock, nothing unbounded.
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use super::args::Common;
 use super::failure::Failure;
 use crate::clock::SystemClock;
 use crate::domain::Target;
-use crate::engine::{Engine, Options, RealParts};
+use crate::engine::{Engine, OpenError, Options, RealParts};
 use crate::history::Actor;
 use crate::manifest::{Document, ManifestError};
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
@@ -95,10 +95,11 @@ pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure>
     let assembly = Arc::new(RealParts { clock: Arc::clone(&clock), program, docker_host: docker_host() });
     Engine::open(Options { manifest: &common.manifest, target, clock, actor: actor(), assembly }).map_err(
         |error| {
-            Failure::new(
-                error.to_string(),
-                "check that the folder exists and is writable, or say `--manifest FILE`",
-            )
+            let next = match &error {
+                OpenError::Folder { .. } => "check that the folder exists, or say `--manifest FILE`".into(),
+                OpenError::History(cause) => cause.next_step(),
+            };
+            Failure::new(error.to_string(), next)
         },
     )
 }

@@ -109,7 +109,7 @@ fn in_a_read_only_folder_nothing_begins() {
             .ends_with(1)
             .says("no permission to write")
             .says("Read-only file system")
-            .says("next:  ");
+            .says("give yourself the right to write there; nothing is done without a record");
     }
     drop(mounted);
     before.holds();

@@ -1,4 +1,5 @@
 //! A Docker daemon that is not there, not willing or not new enough.
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;

@@ -73,7 +73,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("shop");
         write(&dir, Some(Target::Local)).unwrap();
-        let document = Document::load(&dir.join("manifest.yaml")).unwrap();
+        let document = Document::load(dir.join("manifest.yaml")).unwrap();
         assert_eq!(document.manifest().target, Some(Target::Local));
         assert!(dir.join("policies/infra.rego").exists());
         assert!(write(&dir, None).is_err());
