@@ -133,7 +133,7 @@ fn on_a_full_disk_no_deployment_begins() {
 #[test]
 fn what_cannot_be_recorded_does_not_begin() {
     let world = without_disk_limit();
-    let script = "folder=$(mktemp -d); mount -t tmpfs -o size=16k tmpfs \"$folder\"; \
+    let script = "folder=\"$1/full\"; mkdir \"$folder\"; mount -t tmpfs -o size=16k tmpfs \"$folder\"; \
         cp -a \"$1/history.jsonl\" \"$folder/\"; mount --bind \"$folder/history.jsonl\" \"$1/history.jsonl\"; \
         { cat /dev/zero > \"$folder/fill\"; } 2>/dev/null || true";
     let Some(mounted) = Mounted::with(&world, script) else { return };
