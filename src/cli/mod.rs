@@ -24,7 +24,10 @@ pub fn main() -> ExitCode {
     if let Some(code) = internal::dispatch(&arguments) {
         return code;
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error, arguments.iter().any(|argument| argument == "--json")),
+    };
     let json = cli.common.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -37,6 +40,23 @@ pub fn main() -> ExitCode {
     // A blocked reader of standard input must not keep the program.
     runtime.shutdown_background();
     code
+}
+
+/// Tells why the arguments make no command, or the help that they ask for.
+/// The code is 1: clap's own 2 would be taken for a denial.
+fn misread(error: &clap::Error, json: bool) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        let text = error.render().to_string();
+        let what = text.split("\n\nUsage:").next().unwrap_or_default();
+        let what = what.strip_prefix("error: ").unwrap_or(what).trim();
+        return Failure::new(what, "see `swiftdeploy --help`").tell(true);
+    }
+    let _ = error.print();
+    ExitCode::FAILURE
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {

@@ -8,9 +8,9 @@ use super::args::Common;
 use super::failure::Failure;
 use crate::clock::SystemClock;
 use crate::domain::Target;
-use crate::engine::{Engine, Options, RealParts};
+use crate::engine::{Engine, OpenError, Options, RealParts};
 use crate::history::Actor;
-use crate::manifest::Document;
+use crate::manifest::{Document, ManifestError};
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
 use crate::runtime::{EngineInfo, Runtime, RuntimeError};
 
@@ -67,8 +67,17 @@ fn docker_host() -> Option<String> {
     std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty())
 }
 
-/// The target for a command, which cannot ask back.
+/// The target for a command, which cannot ask back. A manifest that cannot be
+/// used is told before anything else: it may name a target, and without one
+/// there is no project whose target could be meant.
 pub(super) async fn target(common: &Common) -> Result<Target, Failure> {
+    match Document::load(&common.manifest) {
+        Err(error @ ManifestError::NotFound { .. }) => return Err(unusable(&error)),
+        Err(error) if common.target.is_none() && named_in(&common.manifest).is_none() => {
+            return Err(unusable(&error));
+        }
+        Err(_) | Ok(_) => {}
+    }
     match choose(common).await {
         Choice::Made(target) => Ok(target),
         Choice::Open(reason) => Err(Failure::new(
@@ -76,6 +85,20 @@ pub(super) async fn target(common: &Common) -> Result<Target, Failure> {
             "say `--target local` (nothing to install) or `--target docker`, or write `target:` into the manifest",
         )),
     }
+}
+
+/// The target for an action that works on files only while the manifest
+/// cannot be used: the checks tell what is wrong with it, the report needs the
+/// history alone. The target is then not reached.
+pub(super) async fn target_for_files(common: &Common) -> Result<Target, Failure> {
+    match Document::load(&common.manifest) {
+        Ok(_) => target(common).await,
+        Err(_) => Ok(common.target.map_or(Target::Local, Target::from)),
+    }
+}
+
+fn unusable(error: &ManifestError) -> Failure {
+    Failure::new(error.to_string(), error.next_step())
 }
 
 /// Opens the engine of the manifest on a target.
@@ -87,10 +110,10 @@ pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure>
     let assembly = Arc::new(RealParts { clock: Arc::clone(&clock), program, docker_host: docker_host() });
     Engine::open(Options { manifest: &common.manifest, target, clock, actor: actor(), assembly }).map_err(
         |error| {
-            Failure::new(
-                error.to_string(),
-                "check that the folder exists and is writable, or say `--manifest FILE`",
-            )
+            let next = match &error {
+                OpenError::Folder { .. } => "check that the folder exists, or say `--manifest FILE`",
+            };
+            Failure::new(error.to_string(), next)
         },
     )
 }

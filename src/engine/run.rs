@@ -30,7 +30,10 @@ impl Engine {
                 self.refuse(action, error.to_string(), true);
                 return None;
             }
-            Err(error) => return Some(self.fail_early(id, action, &error.to_string())),
+            Err(error) => {
+                let next = "check permissions and free space of the manifest's folder".into();
+                return Some(self.fail_early(id, action, &error.to_string(), next));
+            }
         };
         let _way = lock.as_ref().map(|_| way::make_when_asked(&self.core.project, action, &cancel));
         if action.is_mutating() {
@@ -47,7 +50,7 @@ impl Engine {
         if let Err(error) = &recorded
             && *action != Action::Rollback
         {
-            return Some(self.fail_early(id, action, &format!("{error}; {}", error.next_step())));
+            return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
         }
         self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
         let began = self.core.clock.instant();
@@ -113,12 +116,8 @@ impl Engine {
         }
     }
 
-    fn fail_early(&self, id: &OperationId, action: &Action, error: &str) -> Outcome {
-        let outcome = Outcome::Failed {
-            error: error.to_owned(),
-            state: "nothing was changed".into(),
-            next: "check permissions and free space of the manifest's folder".into(),
-        };
+    fn fail_early(&self, id: &OperationId, action: &Action, error: &str, next: String) -> Outcome {
+        let outcome = Outcome::Failed { error: error.to_owned(), state: "nothing was changed".into(), next };
         self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
         self.core.tell(Event::Operation(OperationEvent::Finished {
             id: id.clone(),

@@ -14,7 +14,9 @@ use crate::domain::stack::{ContainerSpec, Role, Stack};
 use crate::domain::{Mode, Release, Slot, Target};
 use crate::manifest::{Document, Manifest};
 use crate::render;
-use crate::runtime::{Health, ImagePresence, Instance, Observed, ProxyConfigSource, StackFiles};
+use crate::runtime::{
+    Health, ImagePresence, Instance, Observed, ProxyConfigSource, RuntimeError, StackFiles,
+};
 
 /// How long a single health question may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +29,15 @@ pub(super) struct Stage {
     pub(super) files: StackFiles,
     pub(super) observed: Observed,
     pub(super) prober: Prober,
+}
+
+/// What it means that an image is not present: on the local target the image
+/// is a program.
+pub(super) fn absent(target: Target, image: &str, detail: String) -> RuntimeError {
+    match target {
+        Target::Local => RuntimeError::ProgramAbsent { detail },
+        Target::Docker => RuntimeError::ImageAbsent { image: image.into(), detail },
+    }
 }
 
 /// What the runtime gives to proxy and policy engine, for a manifest.
@@ -149,9 +160,7 @@ impl Stage {
             ImagePresence::Present(image_id) => {
                 Ok(Release { image: image.into(), image_id, version: version.into(), mode })
             }
-            ImagePresence::Absent(detail) => {
-                Err(crate::runtime::RuntimeError::ImageAbsent { image: image.into(), detail }.into())
-            }
+            ImagePresence::Absent(detail) => Err(absent(self.session.runtime.target(), image, detail).into()),
         }
     }
 

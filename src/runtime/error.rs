@@ -38,6 +38,12 @@ pub enum RuntimeError {
         /// What the target tells.
         detail: String,
     },
+    /// The program of the local target is not there.
+    #[error("the service's program cannot be started: {detail}")]
+    ProgramAbsent {
+        /// What was looked for, and where.
+        detail: String,
+    },
     /// An image could not be pulled.
     #[error("image {image} could not be pulled: {reason}")]
     PullFailed {
@@ -121,6 +127,7 @@ impl RuntimeError {
                     "build or load it, `docker pull {image}`, or allow it with `pull: missing` in the manifest"
                 )
             }
+            Self::ProgramAbsent { .. } => "install it, or correct services.command in the manifest".into(),
             Self::PullFailed { .. } => "check the image's name and the registry's reachability".into(),
             Self::PortTaken { .. } => "stop the owner or change nginx.port in the manifest".into(),
             Self::ProxyRefused { .. } => {

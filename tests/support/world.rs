@@ -34,15 +34,15 @@ pub fn docker_host() -> Option<String> {
             std::env::var("CI").as_deref() != Ok("true"),
             "SWIFTDEPLOY_TEST_DOCKER_HOST is not set; `tests/run` sets it"
         );
-        note_skipped();
+        note_skipped("no Docker daemon for tests (SWIFTDEPLOY_TEST_DOCKER_HOST)");
     }
     host
 }
 
 /// Tells `tests/run` that the test of this thread did without something.
-fn note_skipped() {
+pub fn note_skipped(without: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    println!("skipped: no Docker daemon for tests (SWIFTDEPLOY_TEST_DOCKER_HOST)");
+    println!("skipped: {without}");
     if let Some(path) = std::env::var_os("SWIFTDEPLOY_TEST_SKIPPED") {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         writeln!(file, "{name}").unwrap();
@@ -243,12 +243,20 @@ impl World {
     /// The command with its environment, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.args(args).current_dir(self.root()).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.args(args).env("NO_COLOR", "1");
+        self.place(&mut command);
         match &self.docker {
             Some(host) => command.env("DOCKER_HOST", host),
             None => command.env_remove("DOCKER_HOST"),
         };
         command
+    }
+
+    /// Runs it in the project's folder, with a mark by which whatever it
+    /// starts is found again.
+    fn place(&self, command: &mut Command) {
+        let root = self.root().canonicalize().unwrap();
+        command.current_dir(&root).env("PWD", &root).stdin(Stdio::null());
     }
 
     /// Runs a command to its end.
@@ -260,7 +268,8 @@ impl World {
     /// folder.
     pub fn tool(&self, program: &str, args: &[&str]) -> Ran {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.root()).stdin(Stdio::null());
+        command.args(args);
+        self.place(&mut command);
         if let Some(host) = &self.docker {
             command.env("DOCKER_HOST", host);
         }
@@ -292,7 +301,8 @@ impl World {
         all
     }
 
-    /// Processes that have to do with the project's folder, by command line.
+    /// Processes that have to do with the project's folder, by command line:
+    /// those that name it, and those that a command in it has started.
     pub fn processes(&self) -> Vec<String> {
         let wanted = self.root().canonicalize().unwrap().display().to_string();
         let mut found = Vec::new();

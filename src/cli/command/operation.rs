@@ -22,7 +22,10 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs an action to its end.
 pub(in super::super) async fn run(common: &Common, action: Action) -> Result<ExitCode, Failure> {
-    let target = open::target(common).await?;
+    let target = match action {
+        Action::Validate | Action::ExportAudit { .. } => open::target_for_files(common).await?,
+        _ => open::target(common).await?,
+    };
     let engine = open::engine(common, target)?;
     let mut printer: Box<dyn Printer> =
         if common.json { Box::new(Json) } else { Box::new(People::new(Paint::detect(common.no_color))) };

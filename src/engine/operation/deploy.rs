@@ -20,7 +20,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     if failed > 0 {
         return Err(Halt::failed(
             format!("{failed} of 5 checks failed"),
-            "correct what is marked FAIL, then repeat",
+            "correct what is marked ✗, then repeat",
         ));
     }
     let mut stage = Stage::of(context).await?;

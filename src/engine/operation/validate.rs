@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::context::Context;
 use super::super::halt::Halt;
 use super::super::session::{Session, engine_kind};
-use super::super::stage::stack_files;
+use super::super::stage::{absent, stack_files};
 use crate::domain::Routes;
 use crate::manifest::{Document, EngineKind, Manifest, ManifestError};
 use crate::render;
@@ -95,7 +95,7 @@ async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeE
         ImagePresence::Present(Some(id)) => pass(format!("{image} ({})", short(&id))),
         ImagePresence::Present(None) => pass(image.clone()),
         ImagePresence::Absent(detail) => {
-            let error = RuntimeError::ImageAbsent { image: image.clone(), detail };
+            let error = absent(session.runtime.target(), image, detail);
             fail(format!("{error}; {}", error.next_step()))
         }
     })

@@ -1,3 +1,5 @@
+//! The report, also of nasty values.
+
 use chrono::{DateTime, TimeZone, Utc};
 use proptest::prelude::*;
 use serde_json::json;

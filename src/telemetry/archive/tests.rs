@@ -1,3 +1,5 @@
+//! Scrapes that are kept and found again.
+
 use rstest::rstest;
 
 use super::*;

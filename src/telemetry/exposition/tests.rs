@@ -1,3 +1,5 @@
+//! What parses, what is refused, and why.
+
 use std::fmt::Write;
 
 use proptest::prelude::*;

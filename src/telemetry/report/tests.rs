@@ -1,3 +1,5 @@
+//! The figures of saved scrapes.
+
 use rstest::rstest;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The rules of the window, one case each.
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};

@@ -1,3 +1,5 @@
+//! Labels, names and hashes of a stack.
+
 use std::time::Duration;
 
 use rstest::rstest;

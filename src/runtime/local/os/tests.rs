@@ -1,3 +1,5 @@
+//! What the operating system tells about processes.
+
 use std::process::{Child, Command, Stdio};
 
 use rstest::rstest;

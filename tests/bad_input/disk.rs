@@ -1,0 +1,170 @@
+//! A folder that cannot be written, and a disk that is full.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::untouched::{Untouched, initialised};
+use super::world::{BINARY, Ran, World, note_skipped, until};
+
+/// A project whose folder is mounted otherwise, for the commands of one test
+/// only: a mount namespace, kept by a process that waits for its input to end.
+struct Mounted<'a> {
+    world: &'a World,
+    holder: Child,
+}
+
+impl<'a> Mounted<'a> {
+    /// Mounts with a script that gets the folder as `$1`. `None`, with a note,
+    /// where this machine does not let us; in CI that is a failure.
+    fn with(world: &'a World, script: &str) -> Option<Self> {
+        let script = format!("set -e; {script}; echo mounted; exec cat");
+        let root = world.root().canonicalize().unwrap();
+        let mut holder = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"])
+            .arg(&root)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() == "mounted" {
+            return Some(Self { world, holder });
+        }
+        let mut why = String::new();
+        holder.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+        holder.wait().unwrap();
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "mounting is not permitted: {why}");
+        note_skipped(&format!("mounting is not permitted: {}", why.trim()));
+        None
+    }
+
+    /// Runs a shell script in the folder as it is mounted.
+    fn shell(&self, script: &str, args: &[&str]) -> Ran {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
+        let root = self.world.root().canonicalize().unwrap();
+        let inside = format!("cd \"$1\"; shift; {script}");
+        let before = [namespace.as_str(), "sh", "-c", &inside, "sh", root.to_str().unwrap()];
+        self.world.tool("nsenter", &[&before, args].concat())
+    }
+
+    /// Runs a command of ours there.
+    fn run(&self, args: &[&str]) -> Ran {
+        self.shell("exec \"$@\"", &[&[BINARY], args].concat())
+    }
+
+    /// A file as it is seen there.
+    fn path(&self, name: &str) -> PathBuf {
+        let root = self.world.root().canonicalize().unwrap();
+        PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), root.display())).join(name)
+    }
+
+    /// Takes all the space that is left.
+    fn fill(&self) {
+        let script = "dd if=/dev/zero of=fill bs=4k; dd if=/dev/zero of=fill bs=1 oflag=append conv=notrunc";
+        self.shell(&format!("{{ {script}; }} 2>&1 | grep 'No space left'"), &[]).ends_with(0);
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        self.shell("rm -f fill", &[]);
+        self.run(&["teardown", "--yes"]);
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+/// A project that deploys also where there is hardly any space: the gate is not
+/// what is tested here.
+fn without_disk_limit() -> World {
+    let world = initialised();
+    world.set_limits(
+        r#"{"thresholds":{"disk_free_gb":0,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
+    );
+    world
+}
+
+/// The project on a small disk of its own.
+const SMALL_DISK: &str = "spare=$(mktemp -d); cp -a \"$1/.\" \"$spare\"; \
+    mount -t tmpfs -o size=8m,mode=700 tmpfs \"$1\"; cp -a \"$spare/.\" \"$1\"; rm -r \"$spare\"";
+
+#[test]
+fn in_a_read_only_folder_nothing_begins() {
+    let world = initialised();
+    let before = Untouched::of(&world);
+    let script = "mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"";
+    let Some(mounted) = Mounted::with(&world, script) else { return };
+    for command in [&["deploy"][..], &["init"], &["rollback"], &["audit"]] {
+        mounted
+            .run(command)
+            .ends_with(1)
+            .says("no permission to write")
+            .says("Read-only file system")
+            .says("give yourself the right to write there; nothing is done without a record");
+    }
+    drop(mounted);
+    before.holds();
+}
+
+#[test]
+fn on_a_full_disk_no_deployment_begins() {
+    let world = without_disk_limit();
+    let Some(mounted) = Mounted::with(&world, SMALL_DISK) else { return };
+    mounted.fill();
+    let ran = mounted.run(&["deploy"]).ends_with(1).says("next:  ").says("nothing was changed");
+    let text = ran.text();
+    assert!(text.contains("No space left") || text.contains("the disk is full"), "{text}");
+    assert_eq!(world.processes(), Vec::<String>::new());
+    // With space again it goes on as if nothing had been.
+    mounted.shell("rm fill", &[]).ends_with(0);
+    mounted.run(&["deploy"]).ends_with(0);
+    mounted.run(&["audit", "verify"]).ends_with(0);
+}
+
+#[test]
+fn what_cannot_be_recorded_does_not_begin() {
+    let world = without_disk_limit();
+    let script = "folder=\"$1/full\"; mkdir \"$folder\"; mount -t tmpfs -o size=16k tmpfs \"$folder\"; \
+        cp -a \"$1/history.jsonl\" \"$folder/\"; mount --bind \"$folder/history.jsonl\" \"$1/history.jsonl\"; \
+        { cat /dev/zero > \"$folder/fill\"; } 2>/dev/null || true";
+    let Some(mounted) = Mounted::with(&world, script) else { return };
+    // A few lines still fit in the last page.
+    until("the history is full", Duration::from_secs(30), || {
+        let ran = mounted.run(&["init", "--check"]);
+        let is_full = ran.text().contains("the disk is full") && ran.text().contains("nothing was changed");
+        if is_full { Ok(()) } else { Err(ran.text()) }
+    });
+    let before = std::fs::read(mounted.path("history.jsonl")).unwrap();
+    mounted
+        .run(&["deploy"])
+        .ends_with(1)
+        .says("cannot record: the disk is full")
+        .says("free space on the disk of")
+        .says("nothing was changed");
+    assert_eq!(world.processes(), Vec::<String>::new());
+    assert!(std::fs::read(mounted.path("history.jsonl")).unwrap() == before, "half a line was left");
+    mounted.run(&["audit", "verify"]).ends_with(0);
+}
+
+#[test]
+fn on_a_full_disk_a_rollback_goes_on() {
+    let world = without_disk_limit();
+    let Some(mounted) = Mounted::with(&world, SMALL_DISK) else { return };
+    mounted.run(&["deploy"]).ends_with(0);
+    mounted.run(&["promote", "canary"]).ends_with(0);
+    assert_eq!(world.get("/healthz").json()["mode"], "canary");
+    mounted.fill();
+    let ran = mounted.run(&["rollback"]);
+    assert_eq!(world.get("/healthz").json()["mode"], "stable", "{}", ran.text());
+    // What could not be recorded is said, and not a success.
+    ran.ends_with(1).says("NOT RECORDED");
+}

@@ -1,0 +1,76 @@
+//! A manifest that is not there or not right.
+
+use rstest::rstest;
+
+use super::untouched::{Untouched, initialised};
+
+/// Where the target is named: in the manifest, which cannot be read, or not.
+const WAYS: [&[&str]; 2] = [&[], &["--target", "local"]];
+
+#[test]
+fn a_missing_manifest_is_named_and_leaves_no_trace() {
+    let world = initialised();
+    let elsewhere = world.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let before = Untouched::of(&world);
+    for way in WAYS {
+        for command in [&["deploy"][..], &["init"], &["plan"], &["rollback"], &["status", "--once"]] {
+            let args = [command, way, &["--manifest", "elsewhere/manifest.yaml"]].concat();
+            world
+                .run(&args)
+                .ends_with(1)
+                .says("there is no manifest at")
+                .says("elsewhere/manifest.yaml")
+                .says("next:  write a starter with `swiftdeploy new`");
+        }
+    }
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "no history of a project that is none");
+    before.holds();
+}
+
+#[rstest]
+#[case::broken_yaml(
+    "services:\n",
+    "services: [\n",
+    &["not valid YAML", "manifest.yaml:"]
+)]
+#[case::unknown_key(
+    "  image: swift",
+    "  imgae: swift",
+    &["services.imgae: unknown key `imgae` in `services`", "did you mean `image`?", "manifest.yaml:7:3", "imgae: swift-deploy-1-node:latest"]
+)]
+#[case::required_key_missing(
+    "  port: 3000\n",
+    "",
+    &["services.port", "missing", "manifest.yaml:"]
+)]
+#[case::wrong_type(
+    "  port: 3000\n",
+    "  port: soon\n",
+    &["services.port", "soon", "manifest.yaml:8:9"]
+)]
+fn a_wrong_manifest_is_shown_with_its_line_and_nothing_begins(
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] shown: &[&str],
+) {
+    let world = initialised();
+    world.edit_manifest(|text| {
+        assert!(text.contains(right), "{text}");
+        text.replacen(right, wrong, 1)
+    });
+    let before = Untouched::of(&world);
+    for way in WAYS {
+        let mut ran = world.run(&[&["deploy"], way].concat()).ends_with(1);
+        for text in shown {
+            ran = ran.says(text);
+        }
+        assert!(ran.err.contains("next:  correct the line"), "{}", ran.err);
+        world.run(&[&["init"], way].concat()).ends_with(1);
+        // The checks say it too, all five of them.
+        let checks = world.run(&[&["validate"], way].concat()).ends_with(1).says("FAIL");
+        let lines = checks.out.lines().filter(|line| line.starts_with("PASS") || line.starts_with("FAIL"));
+        assert_eq!(lines.count(), 5, "{}", checks.out);
+    }
+    before.holds();
+}
