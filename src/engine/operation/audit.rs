@@ -1,6 +1,6 @@
 //! `audit`: the report, from the whole history.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::context::Context;
 use super::super::files::write_atomically;
@@ -9,7 +9,11 @@ use crate::history::{self, report};
 
 pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String, Halt> {
     let core = &context.core;
-    let path = out.map_or_else(|| core.project.root().join("audit_report.md"), PathBuf::from);
+    let path = match out {
+        // Where the command was given, not where the manifest is.
+        Some(out) => std::path::absolute(out).map_err(file_failure(out))?,
+        None => core.project.root().join("audit_report.md"),
+    };
     let name = core
         .document()
         .map_or_else(|_| "this project".into(), |document| document.manifest().project.clone());
