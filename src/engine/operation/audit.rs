@@ -31,7 +31,12 @@ pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String,
     let verified = tokio::task::spawn_blocking(move || history::verify(&root)).await;
     let verified = verified.map_err(|stopped| Halt::failed(stopped.to_string(), "repeat"))??;
     if verified.is_intact() {
-        Ok(format!("{} written; the history's chain is intact", path.display()))
+        let losses = match verified.losses.len() {
+            0 => String::new(),
+            1 => ", but it tells of a loss; see `swiftdeploy audit verify`".into(),
+            count => format!(", but it tells of {count} losses; see `swiftdeploy audit verify`"),
+        };
+        Ok(format!("{} written; the history's chain is intact{losses}", path.display()))
     } else {
         Err(Halt::failed(
             format!("{} written, but the history's chain is broken: {verified}", path.display()),
