@@ -188,6 +188,7 @@ async fn a_policy_that_does_not_parse_leaves_the_last_good_one_in_force() {
         let before = world.policy_id().await;
         std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := \n").unwrap();
         world.runtime.sync_policies(&world.stack, &files).await.unwrap();
+        let mut l = world.runtime.logs(swiftdeploy::runtime::LogRequest{service:"opa".into(), tail: 100, follow:false}).await.unwrap(); while let Some(l) = l.recv().await { eprintln!("DBG {}", l.text); }
         assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":1}}");
 
         std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := 4\n").unwrap();

@@ -94,6 +94,9 @@ pub struct Observed {
     pub instances: Vec<Instance>,
     /// What the proxy serves, where a proxy runs.
     pub routes: Option<Routes>,
+    /// What a proxy that does not run now served last, where that is known: the
+    /// slot that it names must not be taken for free.
+    pub last_routes: Option<Routes>,
 }
 
 impl Observed {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest,
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -40,6 +40,8 @@ pub struct Found {
     pub role: Option<Role>,
     /// Whether it runs.
     pub is_running: bool,
+    /// Whether it ended by itself and the daemon starts it again and again.
+    pub is_restarting: bool,
     /// When it was made, in seconds since 1970 by the daemon's clock.
     pub created: i64,
     /// Its labels.
@@ -59,6 +61,7 @@ impl Found {
             service,
             name,
             is_running: summary.state == Some(ContainerSummaryStateEnum::RUNNING),
+            is_restarting: summary.state == Some(ContainerSummaryStateEnum::RESTARTING),
             created: summary.created.unwrap_or(0),
             labels,
         })
@@ -93,6 +96,15 @@ pub async fn in_role(client: &Client, role: Role) -> Result<Option<Found>, Runti
         list(client).await?.into_iter().filter(|found| found.role == Some(role)).collect();
     found.sort_by_key(|found| !found.is_running);
     Ok(found.into_iter().next())
+}
+
+/// Everything about a container; `None` when it is gone.
+pub async fn inspect(
+    client: &Client,
+    found: &Found,
+) -> Result<Option<ContainerInspectResponse>, RuntimeError> {
+    let call = client.docker.inspect_container(&found.id, None);
+    or_absent(client.read(format!("inspecting {}", found.name), call).await)
 }
 
 /// Creates the container of a spec without starting it. Networks are looked

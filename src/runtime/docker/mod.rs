@@ -31,6 +31,7 @@ mod platform;
 mod policy;
 mod ports;
 mod proxy;
+mod served;
 mod start;
 mod teardown;
 mod usage;

@@ -8,10 +8,10 @@ use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateSt
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::client::or_absent;
 use super::containers::{self, Found};
 use super::info::Reach;
-use super::{DockerRuntime, proxy};
+use super::DockerRuntime;
+use super::served::{self, Served};
 use crate::domain::Release;
 use crate::domain::stack::{Role, label};
 use crate::runtime::{Health, Instance, Observed, RuntimeError};
@@ -26,39 +26,39 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
     let found: Vec<Found> =
         containers::list(&runtime.client).await?.into_iter().filter(|found| found.role.is_some()).collect();
     let looks = found.into_iter().map(|found| async move { look(runtime, &found).await });
-    let mut instances = Vec::new();
-    let mut routes = None;
+    let mut observed = Observed::default();
     let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
     while let Some(look) = looks.next().await {
         let Some(look) = look? else { continue };
-        routes = routes.or(look.routes);
-        instances.push(look.instance);
+        match look.served {
+            Served::Now(routes) => observed.routes = Some(routes),
+            Served::Last(routes) => observed.last_routes = routes,
+            Served::NoProxy => {}
+        }
+        observed.instances.push(look.instance);
     }
-    instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
-    Ok(Observed { instances, routes })
+    observed.instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
+    Ok(observed)
 }
 
 struct Look {
     instance: Instance,
-    routes: Option<crate::domain::Routes>,
+    served: Served,
 }
 
 /// `None` when the container went away meanwhile.
 async fn look(runtime: &DockerRuntime, found: &Found) -> Result<Option<Look>, RuntimeError> {
-    let call = runtime.client.docker.inspect_container(&found.id, None);
-    let inspected = or_absent(runtime.client.read(format!("inspecting {}", found.name), call).await)?;
-    let Some(inspected) = inspected else { return Ok(None) };
+    let Some(inspected) = containers::inspect(&runtime.client, found).await? else { return Ok(None) };
     let Some(mut instance) = instance(found, &inspected, runtime.reach, runtime.service_port) else {
         return Ok(None);
     };
-    let mut routes = None;
     if found.is_running {
         instance.usage = runtime.usage.latest(&runtime.client, &found.id, instance.started_at);
-        if let (Role::Proxy, Some(endpoint)) = (instance.role, instance.endpoint) {
-            routes = proxy::routes_in_force(runtime, &inspected, endpoint).await;
-        }
     }
-    Ok(Some(Look { instance, routes }))
+    if instance.role != Role::Proxy {
+        return Ok(Some(Look { instance, served: Served::NoProxy }));
+    }
+    Ok(served::find(runtime, found, instance).await?.map(|(instance, served)| Look { instance, served }))
 }
 
 fn order(role: Role) -> u8 {
@@ -223,6 +223,7 @@ mod tests {
             service: "x".into(),
             role: Some(role),
             is_running: true,
+            is_restarting: false,
             created: 0,
             labels: HashMap::new(),
         }

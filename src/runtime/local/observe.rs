@@ -33,7 +33,7 @@ impl Shared {
         if let Some(proxy) = instances.iter_mut().find(|instance| instance.service == PROXY) {
             proxy.endpoint = self.proxy_endpoint();
         }
-        Ok(Observed { instances, routes })
+        Ok(Observed { instances, routes, last_routes: None })
     }
 
     async fn health(&self, record: &ProcessRecord, proxy_answers: bool) -> Health {
