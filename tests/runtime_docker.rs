@@ -299,6 +299,33 @@ async fn a_paused_release_is_unwell_and_a_look_stays_quick() {
     .await;
 }
 
+/// With every ability of a new nginx: names that are resolved anew, and idle
+/// connections that survive a reload.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_with_the_rendered_configuration_lose_nothing() {
+    with_docker(async |world| {
+        world.use_rendered();
+        runtime_suite::swaps_under_traffic_lose_nothing(&world.runtime, world).await;
+    })
+    .await;
+}
+
+/// As rootless engines and Docker Desktop need it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_whose_address_is_out_of_reach_is_asked_at_a_published_port() {
+    with_docker(async |world| {
+        let runtime = world.connect().await.publishing_apps();
+        runtime_suite::a_started_release_is_seen_where_it_answers(&runtime, world).await;
+        let before = healthy(&runtime, Slot::Green).await;
+        assert!(before.endpoint.unwrap().ip().is_loopback(), "{before:?}");
+        // The daemon may choose another port at a restart.
+        runtime.kill(Slot::Green).await.unwrap();
+        let after = healthy(&runtime, Slot::Green).await;
+        get(&client(), after.endpoint.unwrap(), "/healthz").await.unwrap();
+    })
+    .await;
+}
+
 /// Whoever looks again at each event would otherwise never come to rest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_is_no_event() {
