@@ -181,19 +181,46 @@ async fn policies_are_copied_replaced_and_taken_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_policy_that_does_not_parse_leaves_the_last_good_one_in_force() {
+async fn a_policy_that_does_not_parse_takes_the_place_of_no_other_and_ends_nothing() {
     with_docker(async |world| {
         let files = world.files();
         runtime_suite::bring(&world.runtime, &world.stack, &files, &idle()).await.unwrap();
         let before = world.policy_id().await;
         std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := \n").unwrap();
         world.runtime.sync_policies(&world.stack, &files).await.unwrap();
-        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":1}}");
+        // OPA may have looked between the end of the old file and the begin of
+        // the new one: then it has none, which no gate takes for a consent.
+        let answer = world.policy("infra").await;
+        assert!(["{\"result\":{\"answer\":1}}", "{}"].contains(&answer.as_str()), "{answer}");
 
         std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := 4\n").unwrap();
         world.runtime.sync_policies(&world.stack, &files).await.unwrap();
         world.policy_becomes("infra", "{\"result\":{\"answer\":4}}").await;
         assert_eq!(world.policy_id().await, before, "OPA was never started anew");
+    })
+    .await;
+}
+
+/// The gates then say that no policy engine runs, and deny.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opa_that_dies_of_its_first_policy_is_no_failure_and_comes_back_with_a_better_one() {
+    with_docker(async |world| {
+        let files = world.files();
+        std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := \n").unwrap();
+        world.runtime.ensure_ground(&world.stack).await.unwrap();
+        let started = World::now();
+        world.runtime.ensure_policy(&world.stack, &files).await.unwrap();
+        for _ in 0..2 {
+            world.runtime.sync_policies(&world.stack, &files).await.unwrap();
+        }
+        let took = World::now() - started;
+        assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+        let answer = get(&client(), world.policy_address(), "/health").await;
+        assert!(answer.is_err(), "{answer:?}");
+
+        std::fs::write(world.policies.join("infra.rego"), "package infra\n\nanswer := 5\n").unwrap();
+        world.runtime.sync_policies(&world.stack, &files).await.unwrap();
+        assert_eq!(world.policy("infra").await, "{\"result\":{\"answer\":5}}");
     })
     .await;
 }
@@ -268,6 +295,102 @@ async fn a_paused_release_is_unwell_and_a_look_stays_quick() {
         }
         assert!(fastest < std::time::Duration::from_secs(1), "{fastest:?}");
         world.runtime.stop(Slot::Green, std::time::Duration::from_secs(1)).await.unwrap();
+    })
+    .await;
+}
+
+/// With every ability of a new nginx: names that are resolved anew, and idle
+/// connections that survive a reload.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_with_the_rendered_configuration_lose_nothing() {
+    with_docker(async |world| {
+        world.use_rendered();
+        runtime_suite::swaps_under_traffic_lose_nothing(&world.runtime, world).await;
+    })
+    .await;
+}
+
+/// As rootless engines and Docker Desktop need it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_whose_address_is_out_of_reach_is_asked_at_a_published_port() {
+    with_docker(async |world| {
+        let runtime = world.connect().await.publishing_apps();
+        runtime_suite::a_started_release_is_seen_where_it_answers(&runtime, world).await;
+        let before = healthy(&runtime, Slot::Green).await;
+        assert!(before.endpoint.unwrap().ip().is_loopback(), "{before:?}");
+        // The daemon may choose another port at a restart.
+        runtime.kill(Slot::Green).await.unwrap();
+        let after = healthy(&runtime, Slot::Green).await;
+        get(&client(), after.endpoint.unwrap(), "/healthz").await.unwrap();
+    })
+    .await;
+}
+
+/// Whoever looks again at each event would otherwise never come to rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_is_no_event() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let mut events = world.runtime.events().await.unwrap();
+        for _ in 0..3 {
+            assert!(world.runtime.observe().await.unwrap().routes.is_some());
+        }
+        // The daemon tells in order: what came before the kill was the looks.
+        world.runtime.kill(Slot::Blue).await.unwrap();
+        let first = events.recv().await.unwrap();
+        assert_eq!((first.service.as_str(), first.what.as_str()), ("app-blue", "die"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_runs_and_cannot_be_asked_is_an_error() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let proxy = world.runtime.observe().await.unwrap().proxy().unwrap().clone();
+        world.docker.pause_container(&proxy.id).await.unwrap();
+        let started = World::now();
+        let error = world.runtime.observe().await.unwrap_err();
+        let took = World::now() - started;
+        assert!(took < std::time::Duration::from_secs(8), "{took:?}");
+        let RuntimeError::Engine { doing, reason } = &error else { panic!("{error:?}") };
+        assert_eq!((doing.as_str(), reason.as_str()), ("reading what the proxy serves", "it is paused"));
+
+        // A moment's pause is waited for.
+        let (observed, end) = tokio::join!(world.runtime.observe(), async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            world.docker.unpause_container(&proxy.id).await
+        });
+        end.unwrap();
+        assert_eq!(observed.unwrap().routes, Some(Routes::all_to(Slot::Blue, "first")));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_serves_what_nobody_wrote_down_is_an_error() {
+    with_docker(async |world| {
+        let files = world.files_with(|routes, abilities| {
+            Ok(docker_harness::config(routes, abilities).replace("'idle'", "'foreign'"))
+        });
+        // It is brought up all the same, which the error here says.
+        runtime_suite::bring(&world.runtime, &world.stack, &files, &idle()).await.unwrap_err();
+        let error = world.runtime.observe().await.unwrap_err();
+        assert!(error.to_string().contains("it serves generation foreign"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stopped_proxy_served_last_is_known() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let proxy = world.runtime.observe().await.unwrap().proxy().unwrap().clone();
+        let options = None::<bollard::query_parameters::StopContainerOptions>;
+        world.docker.stop_container(&proxy.id, options).await.unwrap();
+        let observed = world.runtime.observe().await.unwrap();
+        assert_eq!(observed.routes, None);
+        assert_eq!(observed.last_routes, Some(Routes::all_to(Slot::Blue, "first")));
     })
     .await;
 }

@@ -30,6 +30,17 @@ pub enum RuntimeError {
         /// What is needed.
         needed: String,
     },
+    /// The engine runs on another machine, where nothing can be asked.
+    #[error(
+        "the Docker daemon at {address} runs on {host}, where health and metrics of a release cannot be \
+         read from here"
+    )]
+    EngineOutOfReach {
+        /// Where the daemon was reached.
+        address: String,
+        /// The machine, as the daemon names it.
+        host: String,
+    },
     /// An image is not there.
     #[error("image {image} is not present: {detail}")]
     ImageAbsent {
@@ -122,6 +133,9 @@ impl RuntimeError {
                 "check the permissions of the socket (group docker) or use --target local".into()
             }
             Self::EngineTooOld { .. } => "update Docker to 20.10 or later".into(),
+            Self::EngineOutOfReach { .. } => "run swiftdeploy on that machine (a forwarded socket, as with \
+                 `ssh -L`, leads to the daemon and not to its containers), or use --target local"
+                .into(),
             Self::ImageAbsent { image, .. } => {
                 format!(
                     "build or load it, `docker pull {image}`, or allow it with `pull: missing` in the manifest"

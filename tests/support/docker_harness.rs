@@ -41,6 +41,8 @@ pub struct World {
     pub docker: Docker,
     pub stack: Stack,
     pub policies: PathBuf,
+    host: String,
+    rendered: std::sync::atomic::AtomicBool,
     _folder: tempfile::TempDir,
 }
 
@@ -70,19 +72,26 @@ impl World {
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
         std::fs::write(policies.join("infra.rego"), "package infra\n\nanswer := 1\n").unwrap();
-        let options = DockerOptions {
-            project: project.clone(),
-            host: Some(host.to_owned()),
-            service_port: APP_PORT,
-            clock: SystemClock::shared(),
-        };
         Self {
-            runtime: DockerRuntime::connect(options).await.unwrap(),
+            runtime: connect(host, &project).await,
             docker: Docker::connect_with_host(host).unwrap(),
             stack: stack(&project, "nginx:latest"),
             policies,
+            host: host.to_owned(),
+            rendered: std::sync::atomic::AtomicBool::new(false),
             _folder: folder,
         }
+    }
+
+    /// The same project seen by another process.
+    pub async fn connect(&self) -> DockerRuntime {
+        connect(&self.host, &self.stack.project).await
+    }
+
+    /// From now on the proxy gets what `render` makes of a manifest, instead
+    /// of the smallest configuration that will do.
+    pub fn use_rendered(&self) {
+        self.rendered.store(true, Ordering::SeqCst);
     }
 
     /// Runs a command in a container, to its end.
@@ -166,6 +175,9 @@ impl Harness for World {
     }
 
     fn files(&self) -> StackFiles {
+        if self.rendered.load(Ordering::SeqCst) {
+            return self.files_with(rendered);
+        }
         self.files_with(|routes, abilities| Ok(config(routes, abilities)))
     }
 
@@ -231,6 +243,16 @@ impl Harness for World {
         let _ = self.docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
         gone
     }
+}
+
+async fn connect(host: &str, project: &str) -> DockerRuntime {
+    let options = DockerOptions {
+        project: project.to_owned(),
+        host: Some(host.to_owned()),
+        service_port: APP_PORT,
+        clock: SystemClock::shared(),
+    };
+    DockerRuntime::connect(options).await.unwrap()
 }
 
 /// A stack as the manifest's defaults mean it, on free ports.
@@ -331,6 +353,13 @@ fn published(container: u16) -> PublishedPort {
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let free = TcpListener::bind((bind, 0)).unwrap();
     PublishedPort { bind, host: free.local_addr().unwrap().port(), container }
+}
+
+/// The configuration of the repository's own manifest.
+fn rendered(routes: &Routes, abilities: ProxyAbilities) -> Result<String, String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.yaml");
+    let document = swiftdeploy::manifest::Document::load(path).map_err(|error| error.to_string())?;
+    swiftdeploy::render::nginx_conf(document.manifest(), routes, abilities).map_err(|error| error.to_string())
 }
 
 /// The smallest configuration that keeps the proxy's promises.

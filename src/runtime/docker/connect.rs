@@ -91,10 +91,10 @@ impl Address {
                 }
             }
             "ssh" => refused(
-                "ssh:// is not supported; forward the socket with \
-                 `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST` and use unix:///tmp/docker.sock",
+                "ssh:// is not supported, since releases are asked for their health over the network; \
+                 run swiftdeploy on that machine",
             ),
-            "https" => refused("TLS is not supported; forward the daemon's socket with ssh instead"),
+            "https" => refused("TLS is not supported; run swiftdeploy on the daemon's machine"),
             _ => refused("an address starts with unix:// or tcp://"),
         }
     }
@@ -176,7 +176,7 @@ fn not_a_daemon(address: &str, error: &Error) -> RuntimeError {
     }
     let reason = match error {
         Error::DockerResponseServerError { message, .. } if message.contains("HTTPS server") => {
-            "it wants TLS, which is not supported; forward the daemon's socket with ssh instead".to_owned()
+            "it wants TLS, which is not supported; run swiftdeploy on the daemon's machine".to_owned()
         }
         Error::DockerResponseServerError { status_code, message } => {
             format!(
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("ssh://me@host", "ssh -nNT")]
+    #[case("ssh://me@host", "run swiftdeploy on that machine")]
     #[case("https://host:2376", "TLS")]
     #[case("/var/run/docker.sock", "starts with unix:// or tcp://")]
     #[case("unix://docker.sock", "whole path")]

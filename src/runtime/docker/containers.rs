@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest,
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum,
+    NetworkConnectRequest,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -40,6 +41,8 @@ pub struct Found {
     pub role: Option<Role>,
     /// Whether it runs.
     pub is_running: bool,
+    /// Whether it ended by itself and the daemon starts it again and again.
+    pub is_restarting: bool,
     /// When it was made, in seconds since 1970 by the daemon's clock.
     pub created: i64,
     /// Its labels.
@@ -59,6 +62,7 @@ impl Found {
             service,
             name,
             is_running: summary.state == Some(ContainerSummaryStateEnum::RUNNING),
+            is_restarting: summary.state == Some(ContainerSummaryStateEnum::RESTARTING),
             created: summary.created.unwrap_or(0),
             labels,
         })
@@ -95,16 +99,30 @@ pub async fn in_role(client: &Client, role: Role) -> Result<Option<Found>, Runti
     Ok(found.into_iter().next())
 }
 
+/// Everything about a container; `None` when it is gone.
+pub async fn inspect(
+    client: &Client,
+    found: &Found,
+) -> Result<Option<ContainerInspectResponse>, RuntimeError> {
+    let call = client.docker.inspect_container(&found.id, None);
+    or_absent(client.read(format!("inspecting {}", found.name), call).await)
+}
+
 /// Creates the container of a spec without starting it. Networks are looked
 /// up by label, so that a slot can be filled without knowing the whole stack.
+/// `published_port` is published on the loopback besides what the spec says.
 pub async fn make(
     client: &Client,
     spec: &ContainerSpec,
     image_id: Option<&str>,
+    published_port: Option<u16>,
 ) -> Result<String, RuntimeError> {
     let networks = joined_networks(client, spec).await?;
     let image = image_id.unwrap_or(&spec.image);
-    let body = create::body(spec, &client.project, image, &networks);
+    let mut body = create::body(spec, &client.project, image, &networks);
+    if let Some(port) = published_port {
+        create::publish_on_loopback(&mut body, port);
+    }
     let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
     let call = client.docker.create_container(Some(options), body);
     let created = client

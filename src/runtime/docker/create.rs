@@ -68,6 +68,21 @@ pub fn body(spec: &ContainerSpec, project: &str, image: &str, networks: &[Joined
     }
 }
 
+/// Publishes a release's port on the loopback of the daemon's machine, at a
+/// port that the daemon chooses, and says so in a label.
+pub fn publish_on_loopback(body: &mut ContainerCreateBody, port: u16) {
+    let (label, value) = labels::PUBLISHED_FOR;
+    body.labels.get_or_insert_default().insert(label.to_owned(), value.to_owned());
+    let key = format!("{port}/tcp");
+    body.exposed_ports.get_or_insert_default().push(key.clone());
+    let binding = PortBinding {
+        host_ip: Some(std::net::Ipv4Addr::LOCALHOST.to_string()),
+        host_port: Some("0".to_owned()),
+    };
+    let host = body.host_config.get_or_insert_default();
+    host.port_bindings.get_or_insert_default().entry(key).or_default().get_or_insert_default().push(binding);
+}
+
 /// The part of the configuration that confines a container, whatever it is
 /// for: no capabilities, no way to gain any, a read-only root, bounded logs.
 pub fn confined(spec: &ContainerSpec) -> HostConfig {
@@ -229,6 +244,16 @@ mod tests {
             text["Labels"][key] = "HASH".into();
         }
         insta::assert_snapshot!(serde_json::to_string_pretty(&text).unwrap());
+    }
+
+    #[test]
+    fn a_port_for_this_tool_is_on_the_loopback_and_labelled() {
+        let mut body = body(&ContainerSpec { ports: Vec::new(), ..spec() }, "shop", "shop:1", &[]);
+        publish_on_loopback(&mut body, 3000);
+        let text = serde_json::to_value(body).unwrap();
+        let expected = serde_json::json!({"3000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "0"}]});
+        assert_eq!(text["HostConfig"]["PortBindings"], expected);
+        assert_eq!(text["Labels"]["io.swiftdeploy.published-for"], "health-and-metrics");
     }
 
     #[test]

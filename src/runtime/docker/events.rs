@@ -48,10 +48,18 @@ pub async fn stream(client: &Client) -> Result<mpsc::Receiver<RuntimeEvent>, Run
     Ok(receiver)
 }
 
-/// An event that means something to a person; the runs of health checks
-/// (`exec_…`) and throw-away containers do not.
+/// What changes a container. Everything else that the daemon tells is left out,
+/// above all what a look at the stack causes itself (`archive-path` for each
+/// file that is read, `exec_…` for health checks): whoever looks again at each
+/// event would never come to rest.
+const CHANGES: [&str; 9] =
+    ["start", "die", "oom", "health_status", "pause", "unpause", "destroy", "stop", "restart"];
+
+/// An event that means something to a person. Throw-away containers do not.
 fn event(message: EventMessage) -> Option<RuntimeEvent> {
-    let what = message.action.filter(|action| !action.starts_with("exec_"))?;
+    // A health check's event carries its outcome: `health_status: healthy`.
+    let kind = |action: &str| action.split(':').next().is_some_and(|kind| CHANGES.contains(&kind));
+    let what = message.action.filter(|action| kind(action))?;
     let attributes: HashMap<String, String> = message.actor?.attributes?;
     labels::role(&attributes)?;
     let service = attributes.get(compose_label::SERVICE).or_else(|| attributes.get("name"))?.clone();
@@ -68,7 +76,11 @@ mod tests {
     #[rstest]
     #[case("die", "proxy", Some("die"))]
     #[case("health_status: unhealthy", "proxy", Some("health_status: unhealthy"))]
+    #[case("restart", "policy", Some("restart"))]
+    #[case("destroy", "proxy", Some("destroy"))]
     #[case("exec_start: /service healthcheck", "proxy", None)]
+    #[case("archive-path", "proxy", None)]
+    #[case("kill", "proxy", None)]
     #[case("die", "helper", None)]
     fn only_what_matters_is_told(#[case] action: &str, #[case] role: &str, #[case] expected: Option<&str>) {
         let attributes = json!({"io.swiftdeploy.role": role, "com.docker.compose.service": "nginx"});

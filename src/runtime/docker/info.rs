@@ -16,6 +16,10 @@ pub struct Reach {
     pub is_local: bool,
     /// Containers' own addresses can be reached from this machine.
     pub reaches_containers: bool,
+    /// They cannot, but ports that are published on the loopback of the
+    /// daemon's machine are reached on the loopback of this one: a rootless
+    /// engine and Docker Desktop forward them.
+    pub publishes_apps: bool,
     /// Clients' addresses reach the proxy unchanged.
     pub shows_client_addresses: bool,
     /// Where published ports are reached.
@@ -27,13 +31,35 @@ impl Reach {
     pub async fn find(client: &Client, address: &Address) -> Result<Self, RuntimeError> {
         let info = client.read("asking the daemon what it is", client.docker.info()).await?;
         let is_local = address.is_on_this_machine() && same_machine(&info, &ThisMachine::read());
-        let plain = !is_rootless(&info) && !is_desktop(&info);
-        Ok(Self {
+        Ok(Self::of(&info, is_local, address.is_on_this_machine(), published_at(address).await?))
+    }
+
+    fn of(info: &SystemInfo, is_local: bool, address_is_here: bool, published_at: IpAddr) -> Self {
+        let plain = !is_rootless(info) && !is_desktop(info);
+        Self {
             is_local,
             reaches_containers: is_local && plain,
+            publishes_apps: (is_local && is_rootless(info)) || (address_is_here && is_desktop(info)),
             shows_client_addresses: plain,
-            published_at: published_at(address).await?,
-        })
+            published_at,
+        }
+    }
+
+    /// Whether nothing in a container can be asked from here: then a release
+    /// would run and never be known to be well.
+    pub fn is_out_of_reach(&self) -> bool {
+        !self.reaches_containers && !self.publishes_apps
+    }
+
+    /// Fails for a daemon whose releases cannot be asked, before anything is
+    /// done that could not be brought to an end.
+    pub async fn refuse_out_of_reach(&self, client: &Client) -> Result<(), RuntimeError> {
+        if !self.is_out_of_reach() {
+            return Ok(());
+        }
+        let info = client.read("asking the daemon what it is", client.docker.info()).await?;
+        let host = info.name.unwrap_or_else(|| "another machine".to_owned());
+        Err(RuntimeError::EngineOutOfReach { address: client.address.clone(), host })
     }
 
     /// The address at which this machine reaches a port that is published on
@@ -92,6 +118,7 @@ fn is_desktop(info: &SystemInfo) -> bool {
 pub async fn engine(client: &Client, reach: Reach) -> Result<EngineInfo, RuntimeError> {
     let version = ask_version(&client.address, &client.docker, FIRST_ANSWER).await?;
     refuse_too_old(&version)?;
+    reach.refuse_out_of_reach(client).await?;
     let info = client.read("asking the daemon what it is", client.docker.info()).await?;
     Ok(EngineInfo {
         name: "docker".to_owned(),
@@ -165,6 +192,61 @@ mod tests {
     fn machines_are_told_apart(#[case] info: SystemInfo, #[case] expected: bool) {
         let this = ThisMachine { name: "here".into(), kernel: "6.1".into() };
         assert_eq!(same_machine(&info, &this), expected);
+    }
+
+    fn rootless() -> SystemInfo {
+        SystemInfo { security_options: Some(vec!["name=rootless".into()]), ..info("here", "6.1", "Debian") }
+    }
+
+    #[rstest]
+    #[case::plain(info("here", "6.1", "Debian"), true, (true, false))]
+    #[case::rootless(rootless(), true, (false, true))]
+    #[case::rootless_elsewhere(rootless(), false, (false, false))]
+    #[case::desktop(info("vm", "5.15", "Docker Desktop"), false, (false, true))]
+    #[case::elsewhere(info("there", "5.10", "Debian"), false, (false, false))]
+    fn releases_are_reached_directly_or_at_a_published_port_or_not(
+        #[case] info: SystemInfo,
+        #[case] is_local: bool,
+        #[case] expected: (bool, bool),
+    ) {
+        let reach = Reach::of(&info, is_local, true, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert_eq!((reach.reaches_containers, reach.publishes_apps), expected);
+        assert_eq!(reach.is_out_of_reach(), expected == (false, false));
+    }
+
+    #[test]
+    fn a_desktop_on_another_machine_is_out_of_reach() {
+        let reach =
+            Reach::of(&info("vm", "5.15", "Docker Desktop"), false, false, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert!(reach.is_out_of_reach());
+    }
+
+    #[tokio::test]
+    async fn a_daemon_of_another_machine_is_told_at_once_with_what_helps() {
+        let answer = || async {
+            axum::Json(serde_json::json!({
+                "ApiVersion": "1.41", "Version": "20.10", "Name": "there", "KernelVersion": "0.1"
+            }))
+        };
+        let app = axum::Router::new().fallback(answer);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = format!("tcp://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let options = crate::runtime::docker::DockerOptions {
+            project: "shop".into(),
+            host: Some(host.clone()),
+            service_port: 3000,
+            clock: crate::clock::SystemClock::shared(),
+        };
+        let runtime = crate::runtime::docker::DockerRuntime::connect(options).await.unwrap();
+        let error = crate::runtime::Runtime::info(&runtime).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the Docker daemon at {host} runs on there, where health and metrics of a release cannot be read from here"
+            )
+        );
+        assert!(error.next_step().starts_with("run swiftdeploy on that machine"), "{}", error.next_step());
     }
 
     #[test]

@@ -9,6 +9,10 @@ use crate::domain::{Mode, Slot};
 /// The value of [`label::ROLE`] on throw-away containers.
 const HELPER: &str = "helper";
 
+/// On a release whose port is published on the loopback only so that this tool
+/// can ask it; what the port is for.
+pub const PUBLISHED_FOR: (&str, &str) = ("io.swiftdeploy.published-for", "health-and-metrics");
+
 /// The labels of a volume, as `Stack::volume_labels` makes them for whoever
 /// knows the whole stack.
 pub fn of_volume(project: &str, volume: &str) -> HashMap<String, String> {

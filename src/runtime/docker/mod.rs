@@ -31,6 +31,7 @@ mod platform;
 mod policy;
 mod ports;
 mod proxy;
+mod served;
 mod start;
 mod teardown;
 mod usage;
@@ -113,6 +114,16 @@ impl DockerRuntime {
             nginx: abilities::KnownVersions::default(),
         })
     }
+
+    /// Reaches releases at a port on the daemon's loopback instead of at their
+    /// own addresses, as is done by itself with rootless engines and Docker
+    /// Desktop: for a machine whose network keeps those addresses from us.
+    #[must_use]
+    pub fn publishing_apps(mut self) -> Self {
+        self.reach.reaches_containers = false;
+        self.reach.publishes_apps = true;
+        self
+    }
 }
 
 #[async_trait]
@@ -138,6 +149,7 @@ impl Runtime for DockerRuntime {
     }
 
     async fn port_owner(&self, stack: &Stack) -> Result<PortOwner, RuntimeError> {
+        self.reach.refuse_out_of_reach(&self.client).await?;
         let (bind, port) = proxy::published(stack)?;
         ports::owner(&self.client, self.reach.is_local, bind, port).await
     }

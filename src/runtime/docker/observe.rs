@@ -8,10 +8,10 @@ use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateSt
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::client::or_absent;
+use super::DockerRuntime;
 use super::containers::{self, Found};
 use super::info::Reach;
-use super::{DockerRuntime, proxy};
+use super::served::{self, Served};
 use crate::domain::Release;
 use crate::domain::stack::{Role, label};
 use crate::runtime::{Health, Instance, Observed, RuntimeError};
@@ -26,39 +26,39 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
     let found: Vec<Found> =
         containers::list(&runtime.client).await?.into_iter().filter(|found| found.role.is_some()).collect();
     let looks = found.into_iter().map(|found| async move { look(runtime, &found).await });
-    let mut instances = Vec::new();
-    let mut routes = None;
+    let mut observed = Observed::default();
     let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
     while let Some(look) = looks.next().await {
         let Some(look) = look? else { continue };
-        routes = routes.or(look.routes);
-        instances.push(look.instance);
+        match look.served {
+            Served::Now(routes) => observed.routes = Some(routes),
+            Served::Last(routes) => observed.last_routes = routes,
+            Served::NoProxy => {}
+        }
+        observed.instances.push(look.instance);
     }
-    instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
-    Ok(Observed { instances, routes, ..Observed::default() })
+    observed.instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
+    Ok(observed)
 }
 
 struct Look {
     instance: Instance,
-    routes: Option<crate::domain::Routes>,
+    served: Served,
 }
 
 /// `None` when the container went away meanwhile.
 async fn look(runtime: &DockerRuntime, found: &Found) -> Result<Option<Look>, RuntimeError> {
-    let call = runtime.client.docker.inspect_container(&found.id, None);
-    let inspected = or_absent(runtime.client.read(format!("inspecting {}", found.name), call).await)?;
-    let Some(inspected) = inspected else { return Ok(None) };
+    let Some(inspected) = containers::inspect(&runtime.client, found).await? else { return Ok(None) };
     let Some(mut instance) = instance(found, &inspected, runtime.reach, runtime.service_port) else {
         return Ok(None);
     };
-    let mut routes = None;
     if found.is_running {
         instance.usage = runtime.usage.latest(&runtime.client, &found.id, instance.started_at);
-        if let (Role::Proxy, Some(endpoint)) = (instance.role, instance.endpoint) {
-            routes = proxy::routes_in_force(runtime, &inspected, endpoint).await;
-        }
     }
-    Ok(Some(Look { instance, routes }))
+    if instance.role != Role::Proxy {
+        return Ok(Some(Look { instance, served: Served::NoProxy }));
+    }
+    Ok(served::find(runtime, found, instance).await?.map(|(instance, served)| Look { instance, served }))
 }
 
 fn order(role: Role) -> u8 {
@@ -137,30 +137,36 @@ fn started(state: &ContainerState) -> Option<DateTime<Utc>> {
     text.parse().ok()
 }
 
-/// Where this machine reaches it: an app at its own address, the others at
-/// the port that they publish.
+/// Where this machine reaches it: an app at its own address, where that can be
+/// reached, and everything else at the port that it publishes.
 fn endpoint(
     role: Role,
     inspected: &ContainerInspectResponse,
     reach: Reach,
     service_port: u16,
 ) -> Option<SocketAddr> {
-    match role {
-        Role::App { .. } => {
-            let address = own_address(inspected).filter(|_| reach.reaches_containers)?;
-            Some(SocketAddr::new(address, app_port(inspected).unwrap_or(service_port)))
-        }
-        Role::Proxy | Role::Policy => {
-            let ports = inspected.network_settings.as_ref()?.ports.as_ref()?;
-            // Sorted, so that each look finds the same one.
-            let ports: BTreeMap<_, _> = ports.iter().collect();
-            ports.values().filter_map(|bindings| bindings.as_ref()).flatten().find_map(|binding| {
-                let bind: IpAddr = binding.host_ip.as_deref()?.parse().ok()?;
-                let port = binding.host_port.as_deref()?.parse().ok()?;
-                Some(SocketAddr::new(reach.published(bind), port))
-            })
-        }
+    if !matches!(role, Role::App { .. }) {
+        return published(inspected, reach, None);
     }
+    let port = app_port(inspected).unwrap_or(service_port);
+    if reach.reaches_containers {
+        return own_address(inspected).map(|address| SocketAddr::new(address, port));
+    }
+    published(inspected, reach, Some(port))
+}
+
+/// A port that the container publishes; any, or the one for a port inside.
+fn published(inspected: &ContainerInspectResponse, reach: Reach, inside: Option<u16>) -> Option<SocketAddr> {
+    let key = inside.map(|port| format!("{port}/tcp"));
+    let ports = inspected.network_settings.as_ref()?.ports.as_ref()?;
+    // Sorted, so that each look finds the same one.
+    let ports: BTreeMap<_, _> = ports.iter().collect();
+    let wanted = ports.iter().filter(|(name, _)| key.as_ref().is_none_or(|key| key == **name));
+    wanted.filter_map(|(_, bindings)| bindings.as_ref()).flatten().find_map(|binding| {
+        let bind: IpAddr = binding.host_ip.as_deref()?.parse().ok()?;
+        let port = binding.host_port.as_deref()?.parse().ok()?;
+        Some(SocketAddr::new(reach.published(bind), port))
+    })
 }
 
 fn own_address(inspected: &ContainerInspectResponse) -> Option<IpAddr> {
@@ -191,6 +197,7 @@ mod tests {
     const REACH: Reach = Reach {
         is_local: true,
         reaches_containers: true,
+        publishes_apps: false,
         shows_client_addresses: true,
         published_at: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
     };
@@ -223,6 +230,7 @@ mod tests {
             service: "x".into(),
             role: Some(role),
             is_running: true,
+            is_restarting: false,
             created: 0,
             labels: HashMap::new(),
         }
@@ -234,7 +242,11 @@ mod tests {
             "Config": {"Env": ["A=1", "APP_PORT=4000"]},
             "NetworkSettings": {
                 "Networks": {"net": {"IPAddress": "172.18.0.2"}},
-                "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "90/tcp": null}
+                "Ports": {
+                    "4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}],
+                    "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}],
+                    "90/tcp": null
+                }
             }
         }))
         .unwrap()
@@ -242,10 +254,20 @@ mod tests {
 
     const APP: Role = Role::App { slot: crate::domain::Slot::Blue, mode: crate::domain::Mode::Stable };
 
+    #[test]
+    fn what_publishes_nothing_is_not_reached_from_outside() {
+        let mut inspected = inspected();
+        inspected.network_settings.as_mut().unwrap().ports = None;
+        let reach = Reach { reaches_containers: false, ..REACH };
+        assert_eq!(instance(&found(APP), &inspected, reach, 3000).unwrap().endpoint, None);
+    }
+
     #[rstest]
     #[case::an_app_at_its_own_address(APP, REACH, Some("172.18.0.2:4000"))]
-    #[case::not_from_another_machine(APP, Reach { reaches_containers: false, ..REACH }, None)]
-    #[case::the_proxy_at_its_published_port(Role::Proxy, REACH, Some("127.0.0.1:8080"))]
+    #[case::or_at_the_port_that_is_published_for_us(
+        APP, Reach { reaches_containers: false, ..REACH }, Some("127.0.0.1:49153")
+    )]
+    #[case::the_policy_engine_at_its_published_port(Role::Policy, REACH, Some("127.0.0.1:49153"))]
     fn endpoints_are_what_this_machine_reaches(
         #[case] role: Role,
         #[case] reach: Reach,

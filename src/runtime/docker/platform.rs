@@ -14,6 +14,7 @@ const LEFT_OVER_SECONDS: i64 = 600;
 /// Creates the networks and volumes that do not exist yet.
 pub async fn ensure(runtime: &DockerRuntime, stack: &Stack) -> Result<(), RuntimeError> {
     let client = &runtime.client;
+    runtime.reach.refuse_out_of_reach(client).await?;
     sweep(runtime).await?;
     for network in &stack.networks {
         ensure_network(client, stack, network).await?;

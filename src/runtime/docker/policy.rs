@@ -1,13 +1,19 @@
 //! Open Policy Agent's container and its copy of the policies.
 //!
 //! A changed file is loaded by OPA's own watch, which after an edit that does
-//! not parse keeps the last good policy: the gates find that out by comparing
-//! and deny as stale, while OPA stays up. A removed file its watch would keep,
-//! so then OPA is started anew.
+//! not parse keeps the last good policy (or has none, if it looks while the
+//! daemon puts the new file in the place of the old): the gates find that out
+//! by comparing and deny, while OPA stays up. A removed file its watch would
+//! keep, so then OPA is started anew.
+//!
+//! An OPA that is started on a policy that does not parse dies. That is no
+//! failure of the start: the gates deny because it does not run, and the next
+//! copy of the policies brings it back.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bollard::models::ContainerStateStatusEnum;
 use bollard::query_parameters::RemoveVolumeOptions;
 
 use super::client::{Client, or_absent};
@@ -30,25 +36,41 @@ struct Sync {
     difference: Difference,
 }
 
+/// What became of a container's copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    /// They were right.
+    Nothing,
+    /// They were replaced.
+    IntoTheSame,
+    /// They were replaced, and the container too.
+    IntoANewOne,
+}
+
+/// How a wait for OPA ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// It answers.
+    Answers,
+    /// It does not run, or starts again and again.
+    Died,
+}
+
 /// Brings up OPA with the policies of now, unless it runs with them already,
 /// or somebody stopped it: then it stays stopped and the gates say so.
 pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
     let Some(spec) = policy_spec(stack) else { return Ok(()) };
     let client = &runtime.client;
     let found = containers::in_role(client, Role::Policy).await?;
-    let is_right =
-        found.as_ref().is_some_and(|found| found.is_running && found.spec() == Some(spec.hash().as_str()));
-    if found.as_ref().is_some_and(|found| !found.is_running) {
+    if found.as_ref().is_some_and(|found| !found.is_running && !found.is_restarting) {
         return Ok(());
     }
-    if is_right {
-        bring_files(runtime, stack, spec, found.as_ref(), files).await?;
-        return await_answer(runtime, spec).await;
+    if let Some(found) = found.as_ref().filter(|found| found.spec() == Some(spec.hash().as_str())) {
+        return refresh(runtime, stack, spec, found, files).await;
     }
     for port in &spec.ports {
         // Our own container is about to leave the port.
-        let ours = found.as_ref().is_some_and(|found| found.is_running);
-        if !ours {
+        if found.is_none() {
             runtime.refuse_taken_port(port.bind, port.host).await?;
         }
     }
@@ -57,7 +79,27 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) 
     }
     bring_files(runtime, stack, spec, None, files).await?;
     runtime.bring_up(spec).await?;
-    await_answer(runtime, spec).await
+    await_answer(runtime, spec).await.map(drop)
+}
+
+/// Brings the policies of now to an OPA that runs or tries to. One that died
+/// of its policies is started anew when it got other ones: the daemon itself
+/// would wait up to a minute before it tries again.
+async fn refresh(
+    runtime: &DockerRuntime,
+    stack: &Stack,
+    spec: &ContainerSpec,
+    found: &Found,
+    files: &StackFiles,
+) -> Result<(), RuntimeError> {
+    let brought = bring_files(runtime, stack, spec, Some(found), files).await?;
+    if await_answer(runtime, spec).await? == Answer::Died && brought == Brought::IntoTheSame {
+        let client = &runtime.client;
+        containers::stop(client, &found.id, Some(Duration::ZERO)).await?;
+        containers::start(client, &found.id, &spec.service).await?;
+        await_answer(runtime, spec).await?;
+    }
+    Ok(())
 }
 
 /// Copies the policies to OPA if it has other ones. Nothing to do before the
@@ -84,7 +126,7 @@ async fn bring_files(
     spec: &ContainerSpec,
     running: Option<&Found>,
     files: &StackFiles,
-) -> Result<(), RuntimeError> {
+) -> Result<Brought, RuntimeError> {
     let client = &runtime.client;
     let wanted = wanted(spec, files).await?;
     let mut syncs = Vec::new();
@@ -104,7 +146,7 @@ async fn bring_files(
         if let Some(carrier) = carrier {
             carrier.remove().await?;
         }
-        return Ok(());
+        return Ok(Brought::Nothing);
     }
     // The daemon can add files to a volume but take none away: where files
     // must go, the volume goes with them, and before it all who hold it.
@@ -134,8 +176,9 @@ async fn bring_files(
     }
     if must_recreate && running.is_some() {
         runtime.bring_up(spec).await?;
+        return Ok(Brought::IntoANewOne);
     }
-    Ok(())
+    Ok(Brought::IntoTheSame)
 }
 
 /// The carrier of files, made when it is first needed.
@@ -189,26 +232,26 @@ async fn end(client: &Client, found: &Found) -> Result<(), RuntimeError> {
     containers::remove(client, &found.id).await
 }
 
-/// Waits until OPA answers; if it dies (a policy that does not parse), its
-/// own words are the error.
-async fn await_answer(runtime: &DockerRuntime, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+/// Waits until OPA answers, or it is clear that it died.
+async fn await_answer(runtime: &DockerRuntime, spec: &ContainerSpec) -> Result<Answer, RuntimeError> {
     let client = &runtime.client;
-    let Some(port) = spec.ports.first() else { return Ok(()) };
+    let Some(port) = spec.ports.first() else { return Ok(Answer::Answers) };
     let address = SocketAddr::new(runtime.reach.published(port.bind), port.host);
     let url = format!("http://{address}/health");
     let started = runtime.clock.instant();
+    let mut restarts = None;
     loop {
         let said = match runtime.http.get(&url).send().await {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) if answer.status().is_success() => return Ok(Answer::Answers),
             Ok(answer) => format!("status {}", answer.status().as_u16()),
             Err(_) => "no answer".to_owned(),
         };
-        let found = containers::in_role(client, Role::Policy).await?;
-        let waited = runtime.clock.instant().saturating_duration_since(started);
-        if let Some(found) = &found {
-            containers::still_runs(client, &found.id, &spec.service).await?;
+        let Some(now) = running_restarts(client).await? else { return Ok(Answer::Died) };
+        if *restarts.get_or_insert(now) != now {
+            return Ok(Answer::Died);
         }
-        if found.is_none() || waited >= ANSWERS {
+        let waited = runtime.clock.instant().saturating_duration_since(started);
+        if waited >= ANSWERS {
             return Err(RuntimeError::StartFailed {
                 service: spec.service.clone(),
                 reason: format!("{url} gives {said} after {waited:?}"),
@@ -216,4 +259,16 @@ async fn await_answer(runtime: &DockerRuntime, spec: &ContainerSpec) -> Result<(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// How often the daemon has restarted OPA, if it runs at this moment. A paused
+/// one will not answer either: it counts as one that does not run.
+async fn running_restarts(client: &Client) -> Result<Option<i64>, RuntimeError> {
+    let found = containers::in_role(client, Role::Policy).await?;
+    let Some(found) = found.filter(|found| found.is_running) else { return Ok(None) };
+    let inspected = containers::inspect(client, &found).await?;
+    Ok(inspected.and_then(|inspected| {
+        let state = inspected.state.and_then(|state| state.status);
+        (state == Some(ContainerStateStatusEnum::RUNNING)).then(|| inspected.restart_count.unwrap_or(0))
+    }))
 }

@@ -5,14 +5,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig};
+use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::abilities::Version;
 use super::client::Client;
 use super::containers::{self, Found};
-use super::create::{anonymous_mount, confined, volume_name};
+use super::create::{anonymous_mount, confined};
 use super::files::FileTree;
-use super::helper::{self, Helper};
+use super::helper::Helper;
 use super::nginx::{self, CANDIDATE, CONFIG};
 use super::{DockerRuntime, exec, marker};
 use crate::domain::Routes;
@@ -40,7 +40,7 @@ pub fn files(text: String, routes: &Routes, before: Option<&Routes>) -> Result<F
 
 /// The routing states in a folder of the proxy; none if they make no sense,
 /// since the next routing writes them anew.
-fn states(files: &FileTree) -> Vec<Routes> {
+pub fn states(files: &FileTree) -> Vec<Routes> {
     files.text(ROUTES).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
@@ -48,33 +48,6 @@ fn states(files: &FileTree) -> Vec<Routes> {
 pub fn public_address(runtime: &DockerRuntime, spec: &ContainerSpec) -> Result<SocketAddr, RuntimeError> {
     let port = published_port(spec)?;
     Ok(SocketAddr::new(runtime.reach.published(port.bind), port.host))
-}
-
-/// What a running proxy serves. `None` when that cannot be told: it does not
-/// answer, or serves what nobody wrote down.
-pub async fn routes_in_force(
-    runtime: &DockerRuntime,
-    inspected: &ContainerInspectResponse,
-    address: SocketAddr,
-) -> Option<Routes> {
-    let volume = volume_name(&runtime.client.project, FileSet::ProxyConfig.volume());
-    let mounts = inspected.mounts.iter().flatten();
-    let folder = mounts
-        .filter(|mount| mount.name.as_deref() == Some(volume.as_str()))
-        .find_map(|mount| mount.destination.clone());
-    let written = async {
-        match folder {
-            Some(folder) => helper::download(&runtime.client, inspected.id.as_deref()?, &folder).await.ok(),
-            None => None,
-        }
-    };
-    let (served, written) = tokio::join!(marker::served(&runtime.http, address), written);
-    let served = served.ok()?;
-    let known = written.map(|files| states(&files)).unwrap_or_default();
-    known.into_iter().find(|routes| routes.generation == served).or_else(|| {
-        // Compose serves the declared file, beside which no state is kept.
-        (served == Routes::DECLARED).then(Routes::declared)
-    })
 }
 
 /// The generation that is served now; `None` without a running proxy.

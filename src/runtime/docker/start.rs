@@ -8,7 +8,7 @@ use super::client::{Client, Failure};
 use super::containers::{self, Found};
 use super::{DockerRuntime, observe, ports};
 use crate::domain::Slot;
-use crate::domain::stack::{ContainerSpec, Role};
+use crate::domain::stack::{ContainerSpec, Role, env};
 use crate::runtime::{Instance, PortOwner, RuntimeError};
 
 /// Starts a release in its slot in the place of whatever is there.
@@ -27,7 +27,9 @@ pub async fn start(
     for found in in_slot(client, slot).await? {
         containers::remove(client, &found.id).await?;
     }
-    let id = containers::make(client, spec, image_id).await?;
+    let port = || spec.env.get(env::PORT).and_then(|port| port.parse().ok()).unwrap_or(runtime.service_port);
+    let published = runtime.reach.publishes_apps.then(port);
+    let id = containers::make(client, spec, image_id, published).await?;
     if let Err(failure) = containers::start(client, &id, &spec.service).await {
         return Err(runtime.explain_start(spec, failure, &id).await);
     }
@@ -72,7 +74,7 @@ impl DockerRuntime {
     /// Makes and starts a part of the platform; what does not start does not
     /// stay, since it would hold the name.
     pub(super) async fn bring_up(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
-        let id = containers::make(&self.client, spec, None).await?;
+        let id = containers::make(&self.client, spec, None, None).await?;
         match containers::start(&self.client, &id, &spec.service).await {
             Ok(()) => Ok(id),
             Err(failure) => Err(self.explain_start(spec, failure, &id).await),
