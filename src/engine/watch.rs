@@ -23,7 +23,7 @@ use crate::history::Entry;
 use crate::manifest::{GatePoint, Manifest};
 use crate::policy::{Decision, Verdict};
 use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
-use crate::telemetry::{MeasureFault, Measured};
+use crate::telemetry::{MeasureFault, Measured, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -165,6 +165,12 @@ impl Looker {
                 mode: look.release.mode,
                 slot,
                 measured: look.measured.clone().map_err(|fault| fault.to_string()),
+                passed: match look.measured {
+                    Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
+                        Some(Duration::from_millis(actual_ms))
+                    }
+                    Ok(_) | Err(_) => None,
+                },
             }),
             Role::Proxy | Role::Policy => None,
         });

@@ -33,9 +33,23 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         if place > 0 {
             lines.push(Line::default());
         }
-        Writer { state, theme, width, lines: &mut lines }.operation(operation);
+        let mut writer = Writer { state, theme, width, lines: &mut lines };
+        writer.announced(state.activity.operations.forgotten() + place);
+        writer.operation(operation);
     }
+    Writer { state, theme, width, lines: &mut lines }.announced(state.activity.begun());
     lines
+}
+
+/// What was announced last, on a bar of its own that stays in sight.
+pub fn pinned(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let Some(announcement) = state.activity.announced() else { return Vec::new() };
+    let parts = text::wrap(&announcement.text, width.saturating_sub(4));
+    let bar = |(place, part): (usize, String)| {
+        let mark = if place == 0 { " ▶ " } else { "   " };
+        Line::styled(text::left(&format!("{mark}{part}"), width), theme.selected)
+    };
+    parts.into_iter().enumerate().map(bar).collect()
 }
 
 fn empty(theme: &Theme) -> Vec<Line<'static>> {
@@ -81,6 +95,15 @@ impl Writer<'_> {
         }
         if let Some(end) = &operation.end {
             self.end(end, operation);
+        }
+    }
+
+    /// What was said before the operation with this number. The last word is
+    /// pinned and not repeated here.
+    fn announced(&mut self, number: usize) {
+        let earlier = self.state.activity.announcements.iter().rev().skip(1).rev();
+        for announcement in earlier.filter(|said| said.before == number) {
+            self.paragraph(" ▶ ", &announcement.text, self.theme.key, self.theme.title_focus);
         }
     }
 
@@ -175,10 +198,15 @@ impl Writer<'_> {
                 Span::styled(format!("  {}", decision.verdict), style),
             ]));
         }
-        let tone = if decision.allow { theme.dim } else { theme.text };
         for reason in &decision.reasons {
-            self.paragraph("       ", reason, style, tone);
+            if decision.allow {
+                // Nobody has to act on these: a line each will do, the policy pane has them in full.
+                self.lines.push(Line::styled(format!("       {}", text::clean(reason)), theme.dim));
+            } else {
+                self.paragraph("       ", reason, style, theme.text);
+            }
         }
+        let tone = if decision.allow { theme.dim } else { theme.text };
         if let Some(fault) = &decision.fault {
             self.paragraph("       ", &fault.to_string(), style, tone);
             self.paragraph("       next: ", fault.next_step(), theme.dim, theme.dim);
