@@ -357,6 +357,15 @@ fn figures_that_are_on_their_way_are_no_fault() {
 }
 
 #[test]
+fn old_figures_go_with_what_was_measured() {
+    let mut world = World::stable();
+    world.watch(StateEvent::Instances(Vec::new()));
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains("nothing is deployed: d deploys"), "{screen}");
+    assert!(!screen.contains("42 ms"), "{screen}");
+}
+
+#[test]
 fn the_policies_revision_is_shown_where_the_engines_name_is_long() {
     let mut world = World::stable();
     let mut gate = passing_infra();

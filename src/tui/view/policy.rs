@@ -108,7 +108,7 @@ pub fn checks(decision: &Decision, theme: &Theme) -> Vec<Line<'static>> {
         .map(|check| {
             let limit = format::fact(&check.fact, &check.limit, &check.unit);
             let (sign, style, relation) = if check.observed.is_null() {
-                ("?", theme.warn, format!("must be {}", relation(&check.must, true)))
+                ("?", theme.warn, format!("needs {}", relation(&check.must, true)))
             } else if check.ok {
                 ("✓", theme.ok, relation(&check.must, true).to_owned())
             } else {
