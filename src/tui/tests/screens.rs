@@ -366,6 +366,17 @@ fn old_figures_go_with_what_was_measured() {
 }
 
 #[test]
+fn a_gate_that_says_no_has_no_check_mark() {
+    let mut world = World::failing_canary();
+    world.begin("op-2", Action::PromoteStable);
+    world.step("op-2", 0, "gate canary", "FAIL by opa", 1);
+    let decision = failing_canary_gate().decision.unwrap();
+    world.operation(OperationEvent::Decided { id: OperationId("op-2".into()), decision: Box::new(decision) });
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains("✗ gate canary") && !screen.contains("✓ gate canary"), "{screen}");
+}
+
+#[test]
 fn the_policies_revision_is_shown_where_the_engines_name_is_long() {
     let mut world = World::stable();
     let mut gate = passing_infra();

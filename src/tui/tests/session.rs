@@ -250,5 +250,9 @@ fn leaving_a_running_stack_says_how_to_end_it() {
     assert!(said(&world).ends_with("swiftdeploy teardown --manifest /srv/other/manifest.yaml"));
     // Docker is found by itself; the local target has to be named somewhere.
     world.state.header.target = Target::Local;
+    assert!(said(&world).ends_with("manifest.yaml"));
+    if let Some(Ok(manifest)) = &mut world.state.watch.manifest {
+        manifest.target = None;
+    }
     assert!(said(&world).ends_with("manifest.yaml --target local"));
 }

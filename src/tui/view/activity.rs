@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::engine::{FileChange, FileStatus, Outcome, StepResult};
-use crate::policy::Decision;
+use crate::policy::{Decision, Verdict};
 use crate::tui::state::{End, Item, OperationView, SPINNER, State, StepView};
 use crate::tui::theme::Theme;
 use crate::tui::{format, text};
@@ -84,9 +84,13 @@ impl Writer<'_> {
             ));
         }
         let mut above = None;
-        for item in operation.items.iter() {
+        let mut items = operation.items.iter().peekable();
+        while let Some(item) = items.next() {
             match item {
-                Item::Step(step) => self.step(step, operation.is_running()),
+                Item::Step(step) => {
+                    let verdict = items.peek().and_then(|next| verdict_of(step, next));
+                    self.step(step, verdict, operation.is_running());
+                }
                 Item::Decided(decision) => self.decided(decision, above),
                 Item::File(change) => self.file(change),
                 Item::Notice(notice) => self.paragraph("   · ", notice, self.theme.dim, self.theme.text),
@@ -149,10 +153,13 @@ impl Writer<'_> {
         ]));
     }
 
-    fn step(&mut self, step: &StepView, is_running: bool) {
+    fn step(&mut self, step: &StepView, verdict: Option<Verdict>, is_running: bool) {
         let theme = self.theme;
         let (sign, style, time) = match step.end {
-            Some((StepResult::Ok, elapsed)) => ("✓", theme.ok, format::duration(elapsed)),
+            Some((StepResult::Ok, elapsed)) => {
+                let (sign, style) = policy::sign(verdict.unwrap_or(Verdict::Pass), theme);
+                (sign, style, format::duration(elapsed))
+            }
             Some((StepResult::Failed, elapsed)) => ("✗", theme.fail, format::duration(elapsed)),
             Some((StepResult::Skipped, _)) => ("-", theme.dim, String::new()),
             None if is_running => (self.picture(step.started), theme.warn, self.since(step.started)),
@@ -275,6 +282,14 @@ const fn ending(outcome: &Outcome, theme: &Theme) -> (&'static str, Style) {
         Outcome::Denied { .. } | Outcome::Failed { .. } => ("✗", theme.fail),
         Outcome::Inconclusive { .. } => ("?", theme.warn),
         Outcome::Cancelled { .. } => ("■", theme.warn),
+    }
+}
+
+/// What the gate said that a step asked: the asking went well, the answer counts.
+fn verdict_of(step: &StepView, next: &Item) -> Option<Verdict> {
+    match next {
+        Item::Decided(decision) if step.name == format!("gate {}", decision.gate) => Some(decision.verdict),
+        Item::Decided(_) | Item::Step(_) | Item::File(_) | Item::Notice(_) => None,
     }
 }
 
