@@ -158,7 +158,11 @@ pub(super) enum Command {
         yes: bool,
     },
     /// The whole story on the local target in a temporary folder
-    Demo,
+    Demo {
+        /// Seconds of time to read after each scene in the app
+        #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds, hide = true)]
+        pace: f64,
+    },
     /// What is installed and reachable, what is missing and how to get it
     Doctor,
     /// The manifest's JSON Schema, for editors
@@ -253,7 +257,7 @@ impl Command {
             | Self::Logs { .. }
             | Self::Metrics { .. }
             | Self::Policy { .. }
-            | Self::Demo
+            | Self::Demo { .. }
             | Self::Doctor
             | Self::Schema
             | Self::Completions { .. }

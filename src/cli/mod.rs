@@ -11,6 +11,7 @@ mod print;
 mod signals;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -82,7 +83,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             command::metrics::run(common, &command::metrics::Question { from, to, window, check })
         }
         Command::Policy { command } => command::policy::run(common, command).await,
-        Command::Demo => command::demo::run(common).await,
+        Command::Demo { pace } => command::demo::run(common, Duration::from_secs_f64(pace)).await,
         Command::Doctor => command::doctor::run(common).await,
         Command::Schema => command::reference::schema(),
         Command::Completions { shell } => Ok(command::reference::completions(shell)),

@@ -63,6 +63,8 @@ pub struct Reading {
     pub slot: Slot,
     /// The figures, or why there are none.
     pub measured: Result<Measured, String>,
+    /// How much of the window has passed, while that is all that is missing.
+    pub passed: Option<Duration>,
 }
 
 /// A look at the running service.

@@ -25,7 +25,7 @@ use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest};
 use crate::policy::{Decision, PolicyBundle};
 use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
-use crate::telemetry::{MeasureFault, Measured};
+use crate::telemetry::{MeasureFault, Measured, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -180,6 +180,12 @@ impl Looker {
                 mode: look.release.mode,
                 slot,
                 measured: look.measured.as_ref().map(Clone::clone).map_err(told),
+                passed: match look.measured {
+                    Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
+                        Some(Duration::from_millis(actual_ms))
+                    }
+                    Ok(_) | Err(_) => None,
+                },
             }),
             Role::Proxy | Role::Policy => None,
         });

@@ -1,6 +1,9 @@
 //! What there is to say after the app has closed.
 
+use std::path::Path;
+
 use super::state::State;
+use crate::domain::Target;
 
 /// What there is to say after the app has closed. Printing is the caller's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,9 +14,9 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    /// What the last state means.
+    /// What the last state means for a shell in the folder `here`.
     #[must_use]
-    pub(super) fn of(state: &State) -> Self {
+    pub(super) fn of(state: &State, here: Option<&Path>) -> Self {
         if !state.watch.is_running() {
             return Self::default();
         }
@@ -24,18 +27,21 @@ impl Farewell {
             .unwrap_or_default();
         let header = &state.header;
         // The default manifest needs no option; any other has to be named again.
-        let option = if header.manifest.file_name().is_some_and(|name| name == "manifest.yaml")
-            && header.manifest.parent().is_none_or(|folder| folder.as_os_str().is_empty())
-        {
+        let manifest = here.and_then(|here| header.manifest.strip_prefix(here).ok());
+        let manifest = manifest.unwrap_or(&header.manifest);
+        let option = if manifest == Path::new("manifest.yaml") {
             String::new()
         } else {
-            format!(" --manifest {}", header.manifest.display())
+            format!(" --manifest {}", manifest.display())
         };
         let project = &header.project;
         let target = header.target;
+        // Docker is found by itself; the local target is never chosen silently.
+        let is_named = state.watch.manifest().is_some_and(|manifest| manifest.target.is_some());
+        let named = if target == Target::Local && !is_named { " --target local" } else { "" };
         Self {
             still_running: Some(format!(
-                "{project} keeps running on {target}{address}; end it with: swiftdeploy teardown{option}"
+                "{project} keeps running on {target}{address}; end it with: swiftdeploy teardown{option}{named}"
             )),
         }
     }

@@ -49,7 +49,7 @@ pub async fn run(
     let session = Session { state, screen: &mut guard, backend, clock };
     let state = session.run(EventStream::new(), told).await?;
     drop(guard);
-    Ok(Farewell::of(&state))
+    Ok(Farewell::of(&state, std::env::current_dir().ok().as_deref()))
 }
 
 /// Where frames go. The terminal, or a buffer in tests.

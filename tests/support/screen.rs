@@ -8,10 +8,42 @@
 )]
 
 use std::io::{Read, Write};
+use std::num::NonZero;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// The terminal's own key codes.
+pub const DOWN: &str = "\x1b[B";
+/// Enter.
+pub const ENTER: &str = "\r";
+/// Escape.
+pub const ESC: &str = "\x1b";
+
+/// A program with its arguments in a folder, in a terminal with colours.
+pub fn program(program: impl AsRef<Path>, args: &[&str], folder: &Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program.as_ref());
+    command.args(args);
+    command.cwd(folder);
+    command.env("TERM", "xterm-256color");
+    for other in ["NO_COLOR", "DOCKER_HOST"] {
+        command.env_remove(other);
+    }
+    command
+}
+
+/// The same program started by a shell that shows afterwards how it ended and
+/// how it left the terminal: `ended with 0`, then what `stty -a` says.
+pub fn in_shell(program: impl AsRef<Path>, args: &[&str], folder: &Path) -> CommandBuilder {
+    let script = r#""$0" "$@"; echo "ended with $?"; stty -a; echo "the shell is back""#;
+    let mut all = vec!["-c", script];
+    let path = program.as_ref().to_str().unwrap().to_owned();
+    all.push(&path);
+    all.extend(args);
+    self::program("/bin/sh", &all, folder)
+}
 
 /// A program on a screen.
 pub struct Screen {
@@ -26,6 +58,11 @@ struct Shown {
     raw: Vec<u8>,
 }
 
+/// Rows or columns for the parser, which wants at least one.
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
+
 const fn size(rows: u16, cols: u16) -> PtySize {
     PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
 }
@@ -36,7 +73,10 @@ impl Screen {
         let pair = native_pty_system().openpty(size(rows, cols)).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let shown = Arc::new(Mutex::new(Shown { parser: vt100::Parser::new(rows, cols, 0), raw: Vec::new() }));
+        let shown = Arc::new(Mutex::new(Shown {
+            parser: vt100::Parser::new(cells(rows), cells(cols), 0),
+            raw: Vec::new(),
+        }));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let sink = Arc::clone(&shown);
         std::thread::spawn(move || {
@@ -95,7 +135,47 @@ impl Screen {
     /// Gives the screen another size.
     pub fn resize(&self, rows: u16, cols: u16) {
         self.master.resize(size(rows, cols)).unwrap();
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).parser.screen_mut().set_size(rows, cols);
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .parser
+            .screen_mut()
+            .set_size(cells(rows), cells(cols));
+    }
+
+    /// Waits for what [`in_shell`] says, and requires that the terminal is as
+    /// a shell needs it. Gives the text after the program's end.
+    #[track_caller]
+    pub fn wait_restored(&self, within: Duration) -> String {
+        let screen = self.wait_for("the shell is back", within);
+        let raw = self.raw();
+        assert!(raw.contains("\x1b[?1049h"), "it never had the screen: {raw:?}");
+        let (_, after) = raw.rsplit_once("\x1b[?1049l").unwrap_or_else(|| panic!("no way back in {raw:?}"));
+        self.cells(|cells| {
+            assert!(!cells.alternate_screen(), "still on the alternate screen");
+            assert!(!cells.hide_cursor(), "the cursor is hidden");
+            assert!(!cells.bracketed_paste(), "bracketed paste is on");
+            assert_eq!(cells.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        });
+        // `-echo` contains `echo`: whole words only.
+        let words: Vec<&str> = after.split_whitespace().map(|word| word.trim_end_matches(';')).collect();
+        for setting in ["icanon", "echo", "isig", "icrnl", "opost"] {
+            assert!(words.contains(&setting), "{setting} is off:\n{after}");
+        }
+        screen
+    }
+
+    /// The process that a shell on the screen has started.
+    #[track_caller]
+    pub fn started(&self) -> u32 {
+        let shell = format!("PPid:\t{}", self.pid());
+        let pids = std::fs::read_dir("/proc").unwrap().flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .find(|pid: &u32| {
+                let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                status.lines().any(|line| line == shell)
+            })
+            .unwrap_or_else(|| panic!("nothing was started; the screen:\n{}", self.text()))
     }
 
     /// The process on the screen.

@@ -66,7 +66,7 @@ fn story() -> Vec<Scene> {
 }
 
 /// Tells the story.
-pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> {
+pub(in super::super) async fn run(common: &Common, pace: Duration) -> Result<ExitCode, Failure> {
     let folder = tempfile::Builder::new().prefix("swiftdeploy-demo-").tempdir().map_err(|error| {
         Failure::new(format!("no temporary folder: {error}"), "check TMPDIR and free space")
     })?;
@@ -74,7 +74,7 @@ pub(in super::super) async fn run(common: &Common) -> Result<ExitCode, Failure> 
     let common = Common { manifest, target: None, ..common.clone() };
     let engine = open::engine(&common, Target::Local)?;
     let code = if !common.json && io::stdin().is_terminal() && io::stdout().is_terminal() {
-        let script = tokio::spawn(perform_in_app(engine.clone()));
+        let script = tokio::spawn(perform_in_app(engine.clone(), pace));
         let code = app::show(&engine, app::options(&common)).await;
         script.abort();
         code
@@ -102,22 +102,30 @@ fn prepare(folder: &Path) -> Result<PathBuf, Failure> {
         "{text}canary:\n  window: {WINDOW}s\n  min_requests: 20\n  max_wait: 30s\nstatus:\n  interval: 1s\n"
     );
     std::fs::write(&manifest, text).map_err(failed)?;
+    spare_the_host(&folder.join("policies/data.json")).map_err(failed)?;
     Ok(manifest)
 }
 
+/// The story is about the canary: a busy or full machine must not end it.
+fn spare_the_host(limits: &Path) -> io::Result<()> {
+    let mut data: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(limits)?)?;
+    data["thresholds"]["cpu_load"] = 1000.into();
+    data["thresholds"]["disk_free_gb"] = 0.1.into();
+    std::fs::write(limits, serde_json::to_string_pretty(&data)?)
+}
+
 /// One scene after the other inside the app, with time to read.
-async fn perform_in_app(engine: Engine) {
-    const TIME_TO_READ: Duration = Duration::from_secs(4);
-    tokio::time::sleep(TIME_TO_READ / 2).await;
+async fn perform_in_app(engine: Engine, pace: Duration) {
+    tokio::time::sleep(pace / 2).await;
     for scene in story() {
         engine.announce(scene.say);
-        tokio::time::sleep(TIME_TO_READ / 2).await;
+        tokio::time::sleep(pace / 2).await;
         let outcome = engine.run(scene.action).await;
         if outcome.as_ref().map(Outcome::as_str) != Some(scene.ends) {
             engine.announce("This did not go as the story tells; look at the activity, and q to quit.");
             return;
         }
-        tokio::time::sleep(TIME_TO_READ).await;
+        tokio::time::sleep(pace).await;
     }
     engine.announce("That was the whole story. Press q to quit; the temporary folder goes too.");
 }

@@ -14,18 +14,23 @@ const OPERATIONS: usize = 40;
 /// Lines kept of one operation: more than any has, unless something is wrong.
 const ITEMS: usize = 200;
 
+/// Announcements kept.
+const ANNOUNCEMENTS: usize = 40;
+
 /// What was done in this session, the newest last.
 #[derive(Debug, Clone)]
 pub struct Activity {
     /// The operations.
     pub operations: Ring<OperationView>,
+    /// What was said outside of any operation.
+    pub announcements: Ring<Announcement>,
     /// The plan that was made last.
     pub plan: Option<Box<PlanReport>>,
 }
 
 impl Default for Activity {
     fn default() -> Self {
-        Self { operations: Ring::new(OPERATIONS), plan: None }
+        Self { operations: Ring::new(OPERATIONS), announcements: Ring::new(ANNOUNCEMENTS), plan: None }
     }
 }
 
@@ -33,6 +38,24 @@ impl Activity {
     /// The operation with this id, unless it was forgotten.
     pub fn find_mut(&mut self, id: &OperationId) -> Option<&mut OperationView> {
         self.operations.iter_mut().rev().find(|operation| operation.id == *id)
+    }
+
+    /// How many operations have begun in this session.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        self.operations.forgotten() + self.operations.len()
+    }
+
+    /// Something is said outside of any operation.
+    pub fn announce(&mut self, text: String) {
+        let before = self.begun();
+        self.announcements.push(Announcement { before, text });
+    }
+
+    /// What was said last.
+    #[must_use]
+    pub fn announced(&self) -> Option<&Announcement> {
+        self.announcements.iter().next_back()
     }
 
     /// The operation that keeps others from starting.
@@ -55,6 +78,15 @@ impl Activity {
     pub fn is_anything_running(&self) -> bool {
         self.running().is_some()
     }
+}
+
+/// Something that is said to the person, outside of any operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// How many operations had begun before: its place among them.
+    pub before: usize,
+    /// What is said, clean.
+    pub text: String,
 }
 
 /// An operation as it is shown.

@@ -389,6 +389,7 @@ pub fn reading(mode: Mode, slot: Slot, requests: u64, errors: u64, rate: f64, p9
             vanished: 0,
             window: Duration::from_secs(30),
         }),
+        passed: None,
     }
 }
 

@@ -104,7 +104,7 @@ fn watch(world: &mut World, what: u8, text: String) {
             until: Some(noon()),
         })),
         _ => {
-            let broken = Reading { mode: Mode::Canary, slot: Slot::Green, measured: Err(text) };
+            let broken = Reading { mode: Mode::Canary, slot: Slot::Green, measured: Err(text), passed: None };
             let odd =
                 reading(Mode::Stable, Slot::Blue, u64::from(what) + 1, 1, f64::NAN, Some(f64::INFINITY));
             world.look_at(vec![odd, broken]);

@@ -13,6 +13,7 @@ use crate::engine::{
     Action, Connection, FileChange, FileStatus, GeneratedState, OperationEvent, OperationId, Outcome,
     PlanReport, Reading, StateEvent, StepResult,
 };
+use crate::policy::EngineId;
 use crate::runtime::Health;
 use crate::tui::message::{Message, Reply};
 use crate::tui::theme::ThemeName;
@@ -139,6 +140,7 @@ fn nothing_is_shown_as_zero_when_it_is_not_known() {
             mode: Mode::Canary,
             slot: Slot::Green,
             measured: Err("metrics malformed in line 7: \u{1b}[31mnot a number".into()),
+            passed: None,
         },
     ]);
     world.watch(StateEvent::Gates(vec![passing_infra(), inconclusive_canary_gate()]));
@@ -318,6 +320,76 @@ fn quit_while_something_runs() {
     world.deploy_running();
     world.keys("q");
     assert_snapshot!(world.draw(80, 24));
+}
+
+/// As the demo does it: said outside of any operation.
+fn said(world: &mut World, text: &str) {
+    world.operation(OperationEvent::Notice { id: OperationId("demo".into()), text: text.into() });
+}
+
+#[test]
+fn an_announcement_is_pinned_and_earlier_ones_stay_among_the_operations() {
+    let mut world = World::stable();
+    said(&mut world, "First everything is generated from manifest.yaml: look at generated/.");
+    world.begin("op-1", Action::Init { check: false });
+    let outcome = Outcome::Done { summary: "3 files, all as they should be".into() };
+    world.finish("op-1", Action::Init { check: false }, outcome, 40);
+    said(
+        &mut world,
+        "Promote canary: the other slot starts and takes the traffic, the stable one stays warm. No request is lost.",
+    );
+    world.begin("op-2", Action::PromoteCanary);
+    assert_snapshot!(world.draw(120, 36));
+    assert_snapshot!("an_announcement_on_a_small_screen", world.draw(80, 24));
+}
+
+#[test]
+fn figures_that_are_on_their_way_are_no_fault() {
+    let mut world = World::stable();
+    world.look_at(vec![Reading {
+        measured: Err("the window is 2062 ms, too short for one of 5000 ms".into()),
+        passed: Some(Duration::from_millis(2062)),
+        ..reading(Mode::Stable, Slot::Blue, 1, 0, 0.0, None)
+    }]);
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains("… stable: measuring: 2 of 30 s"), "{screen}");
+    assert!(!screen.contains("too short"), "{screen}");
+}
+
+#[test]
+fn old_figures_go_with_what_was_measured() {
+    let mut world = World::stable();
+    world.watch(StateEvent::Instances(Vec::new()));
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains("nothing is deployed: d deploys"), "{screen}");
+    assert!(!screen.contains("42 ms"), "{screen}");
+}
+
+#[test]
+fn a_gate_that_says_no_has_no_check_mark() {
+    let mut world = World::failing_canary();
+    world.begin("op-2", Action::PromoteStable);
+    world.step("op-2", 0, "gate canary", "FAIL by opa", 1);
+    let decision = failing_canary_gate().decision.unwrap();
+    world.operation(OperationEvent::Decided { id: OperationId("op-2".into()), decision: Box::new(decision) });
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains("✗ gate canary") && !screen.contains("✓ gate canary"), "{screen}");
+}
+
+#[test]
+fn the_policies_revision_is_shown_where_the_engines_name_is_long() {
+    let mut world = World::stable();
+    let mut gate = passing_infra();
+    if let Some(decision) = &mut gate.decision {
+        decision.engine = EngineId {
+            name: "embedded".into(),
+            version: Some("regorus 0.14.1".into()),
+            at: "in process".into(),
+        };
+    }
+    world.watch(StateEvent::Gates(vec![gate]));
+    let screen = world.draw(120, 36).to_string();
+    assert!(screen.contains(" embedded regorus 0.14.1 · rev 3f9c2ab "), "{screen}");
 }
 
 #[test]

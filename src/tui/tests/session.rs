@@ -1,6 +1,7 @@
 //! The loop with a made-up terminal and engine.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::fixtures::{engine_info, header, noon};
 use crate::clock::SystemClock;
+use crate::domain::Target;
 use crate::engine::{Action, Connection, Event, OperationEvent, OperationId, Outcome, StateEvent};
 use crate::runtime::{LogLine, LogRequest};
 use crate::tui::backend::{Backend, Header};
@@ -192,7 +194,7 @@ async fn a_key_becomes_an_action_and_its_events_come_on_screen() {
     let fake = Arc::clone(&rig.fake);
     let state = rig.ended().await;
     assert_eq!(fake.asked(), ["snapshot", "dispatch validate"]);
-    assert_eq!(Farewell::of(&state).still_running, None);
+    assert_eq!(Farewell::of(&state, None).still_running, None);
 }
 
 #[tokio::test]
@@ -235,11 +237,22 @@ async fn a_terminal_that_is_gone_ends_the_app() {
 #[test]
 fn leaving_a_running_stack_says_how_to_end_it() {
     let mut world = super::fixtures::World::stable();
-    let said = |world: &super::fixtures::World| Farewell::of(&world.state).still_running.unwrap();
+    let said = |world: &super::fixtures::World| {
+        Farewell::of(&world.state, Some(Path::new("/srv/shop"))).still_running.unwrap()
+    };
     assert_eq!(
         said(&world),
         "shop keeps running on docker at http://localhost:8080; end it with: swiftdeploy teardown"
     );
     world.state.header.manifest = "/srv/shop/manifest.yaml".into();
-    assert!(said(&world).ends_with("swiftdeploy teardown --manifest /srv/shop/manifest.yaml"));
+    assert!(said(&world).ends_with("swiftdeploy teardown"));
+    world.state.header.manifest = "/srv/other/manifest.yaml".into();
+    assert!(said(&world).ends_with("swiftdeploy teardown --manifest /srv/other/manifest.yaml"));
+    // Docker is found by itself; the local target has to be named somewhere.
+    world.state.header.target = Target::Local;
+    assert!(said(&world).ends_with("manifest.yaml"));
+    if let Some(Ok(manifest)) = &mut world.state.watch.manifest {
+        manifest.target = None;
+    }
+    assert!(said(&world).ends_with("manifest.yaml --target local"));
 }

@@ -46,6 +46,11 @@ pub fn update(state: &mut State, event: OperationEvent) {
                 state.overlays.push(Overlay::Plan { scroll: 0 });
             }
         }
+        // Said outside of any operation, as the demo does, or in one whose beginning was missed.
+        OperationEvent::Notice { id, text } if state.activity.find_mut(&id).is_none() => {
+            state.activity.announce(text::clean(&text).into_owned());
+            state.scroll[Pane::Activity.index()] = 0;
+        }
         OperationEvent::Notice { id, text } => {
             for line in text::clean_lines(&text) {
                 add(state, &id, Item::Notice(line));

@@ -13,7 +13,13 @@ pub fn update(state: &mut State, event: StateEvent) {
         }
         StateEvent::Manifest(manifest) => watch.manifest = Some(manifest),
         StateEvent::Generated(generated) => watch.generated = generated,
-        StateEvent::Instances(instances) => watch.instances = Some(instances),
+        StateEvent::Instances(instances) => {
+            watch.instances = Some(instances);
+            if !watch.is_deployed() {
+                // Nothing is measured any more, and old figures must not look like new ones.
+                watch.sample = None;
+            }
+        }
         StateEvent::Live(live) => watch.live = live,
         StateEvent::Sample(sample) => {
             // A snapshot after a lag runs ahead of the events that are still to be read.

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::engine::{FileChange, FileStatus, Outcome, StepResult};
-use crate::policy::Decision;
+use crate::policy::{Decision, Verdict};
 use crate::tui::state::{End, Item, OperationView, SPINNER, State, StepView};
 use crate::tui::theme::Theme;
 use crate::tui::{format, text};
@@ -33,9 +33,23 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         if place > 0 {
             lines.push(Line::default());
         }
-        Writer { state, theme, width, lines: &mut lines }.operation(operation);
+        let mut writer = Writer { state, theme, width, lines: &mut lines };
+        writer.announced(state.activity.operations.forgotten() + place);
+        writer.operation(operation);
     }
+    Writer { state, theme, width, lines: &mut lines }.announced(state.activity.begun());
     lines
+}
+
+/// What was announced last, on a bar of its own that stays in sight.
+pub fn pinned(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let Some(announcement) = state.activity.announced() else { return Vec::new() };
+    let parts = text::wrap(&announcement.text, width.saturating_sub(4));
+    let bar = |(place, part): (usize, String)| {
+        let mark = if place == 0 { " ▶ " } else { "   " };
+        Line::styled(text::left(&format!("{mark}{part}"), width), theme.selected)
+    };
+    parts.into_iter().enumerate().map(bar).collect()
 }
 
 fn empty(theme: &Theme) -> Vec<Line<'static>> {
@@ -70,9 +84,13 @@ impl Writer<'_> {
             ));
         }
         let mut above = None;
-        for item in operation.items.iter() {
+        let mut items = operation.items.iter().peekable();
+        while let Some(item) = items.next() {
             match item {
-                Item::Step(step) => self.step(step, operation.is_running()),
+                Item::Step(step) => {
+                    let verdict = items.peek().and_then(|next| verdict_of(step, next));
+                    self.step(step, verdict, operation.is_running());
+                }
                 Item::Decided(decision) => self.decided(decision, above),
                 Item::File(change) => self.file(change),
                 Item::Notice(notice) => self.paragraph("   · ", notice, self.theme.dim, self.theme.text),
@@ -81,6 +99,15 @@ impl Writer<'_> {
         }
         if let Some(end) = &operation.end {
             self.end(end, operation);
+        }
+    }
+
+    /// What was said before the operation with this number. The last word is
+    /// pinned and not repeated here.
+    fn announced(&mut self, number: usize) {
+        let earlier = self.state.activity.announcements.iter().rev().skip(1).rev();
+        for announcement in earlier.filter(|said| said.before == number) {
+            self.paragraph(" ▶ ", &announcement.text, self.theme.key, self.theme.title_focus);
         }
     }
 
@@ -126,10 +153,13 @@ impl Writer<'_> {
         ]));
     }
 
-    fn step(&mut self, step: &StepView, is_running: bool) {
+    fn step(&mut self, step: &StepView, verdict: Option<Verdict>, is_running: bool) {
         let theme = self.theme;
         let (sign, style, time) = match step.end {
-            Some((StepResult::Ok, elapsed)) => ("✓", theme.ok, format::duration(elapsed)),
+            Some((StepResult::Ok, elapsed)) => {
+                let (sign, style) = policy::sign(verdict.unwrap_or(Verdict::Pass), theme);
+                (sign, style, format::duration(elapsed))
+            }
             Some((StepResult::Failed, elapsed)) => ("✗", theme.fail, format::duration(elapsed)),
             Some((StepResult::Skipped, _)) => ("-", theme.dim, String::new()),
             None if is_running => (self.picture(step.started), theme.warn, self.since(step.started)),
@@ -175,10 +205,15 @@ impl Writer<'_> {
                 Span::styled(format!("  {}", decision.verdict), style),
             ]));
         }
-        let tone = if decision.allow { theme.dim } else { theme.text };
         for reason in &decision.reasons {
-            self.paragraph("       ", reason, style, tone);
+            if decision.allow {
+                // Nobody has to act on these: a line each will do, the policy pane has them in full.
+                self.lines.push(Line::styled(format!("       {}", text::clean(reason)), theme.dim));
+            } else {
+                self.paragraph("       ", reason, style, theme.text);
+            }
         }
+        let tone = if decision.allow { theme.dim } else { theme.text };
         if let Some(fault) = &decision.fault {
             self.paragraph("       ", &fault.to_string(), style, tone);
             self.paragraph("       next: ", fault.next_step(), theme.dim, theme.dim);
@@ -247,6 +282,14 @@ const fn ending(outcome: &Outcome, theme: &Theme) -> (&'static str, Style) {
         Outcome::Denied { .. } | Outcome::Failed { .. } => ("✗", theme.fail),
         Outcome::Inconclusive { .. } => ("?", theme.warn),
         Outcome::Cancelled { .. } => ("■", theme.warn),
+    }
+}
+
+/// What the gate said that a step asked: the asking went well, the answer counts.
+fn verdict_of(step: &StepView, next: &Item) -> Option<Verdict> {
+    match next {
+        Item::Decided(decision) if step.name == format!("gate {}", decision.gate) => Some(decision.verdict),
+        Item::Decided(_) | Item::Step(_) | Item::File(_) | Item::Notice(_) => None,
     }
 }
 

@@ -36,14 +36,17 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
 }
 
 /// Whether the generated files follow the manifest, for the lower border.
-pub fn bottom(state: &State, theme: &Theme) -> Line<'static> {
+pub fn bottom(state: &State, theme: &Theme) -> Vec<Line<'static>> {
     let (word, style) = match state.watch.generated {
         GeneratedState::Unknown => ("· not looked at", theme.dim),
         GeneratedState::Absent => ("○ not yet: i", theme.warn),
         GeneratedState::Stale => ("✗ stale: i", theme.fail),
         GeneratedState::UpToDate => ("✓ up to date", theme.ok),
     };
-    Line::from(vec![Span::styled(" generated ", theme.dim), Span::styled(word, style)])
+    let line = Line::from(vec![Span::styled(" generated ", theme.dim), Span::styled(word, style)]);
+    let mut spaced = line.clone();
+    spaced.push_span(" ");
+    vec![spaced, line]
 }
 
 /// A section of the manifest.

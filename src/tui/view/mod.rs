@@ -108,7 +108,7 @@ fn pane(state: &State, frame: &mut Frame<'_>, placed: &Placed) -> Measure {
     let mut scroll = Scroll::FromTop(offset);
     let lines = match placed.pane {
         Pane::Manifest => {
-            panel.bottom = Some(manifest::bottom(state, &theme));
+            panel.bottom = manifest::bottom(state, &theme);
             manifest::lines(state, &theme, width)
         }
         Pane::Traffic => {
@@ -123,6 +123,7 @@ fn pane(state: &State, frame: &mut Frame<'_>, placed: &Placed) -> Measure {
         Pane::Chaos => chaos::lines(state, &theme, width),
         Pane::Activity => {
             scroll = Scroll::FromEnd(offset);
+            panel.pinned = activity::pinned(state, &theme, width);
             activity::lines(state, &theme, width)
         }
     };

@@ -27,8 +27,10 @@ pub struct Panel<'a> {
     theme: &'a Theme,
     /// Added to the title.
     pub note: String,
-    /// Shown in the lower border.
-    pub bottom: Option<Line<'static>>,
+    /// Shown in the lower border: the first of these that fits.
+    pub bottom: Vec<Line<'static>>,
+    /// Shown above the lines, and never scrolled.
+    pub pinned: Vec<Line<'static>>,
     /// What Enter does here.
     pub enter: Option<&'static str>,
 }
@@ -36,7 +38,15 @@ pub struct Panel<'a> {
 impl<'a> Panel<'a> {
     /// The frame of a pane.
     pub const fn new(placed: &'a Placed, is_focused: bool, theme: &'a Theme) -> Self {
-        Self { placed, is_focused, theme, note: String::new(), bottom: None, enter: None }
+        Self {
+            placed,
+            is_focused,
+            theme,
+            note: String::new(),
+            bottom: Vec::new(),
+            pinned: Vec::new(),
+            enter: None,
+        }
     }
 
     /// Draws frame and lines.
@@ -52,7 +62,8 @@ impl<'a> Panel<'a> {
         let mut block =
             Block::bordered().border_type(BorderType::Rounded).border_style(border).title(self.title(area));
         let inner = block.inner(area);
-        let measure = Measure { content: lines.len(), page: usize::from(inner.height) };
+        let (above, below) = pin(inner, self.pinned.len());
+        let measure = Measure { content: lines.len(), page: usize::from(below.height) };
         let first = match scroll {
             Scroll::FromTop(hidden) => hidden.min(measure.most()),
             Scroll::FromEnd(hidden) => measure.most().saturating_sub(hidden),
@@ -67,16 +78,17 @@ impl<'a> Panel<'a> {
             room = room.saturating_sub(position.width() + 1);
             block = block.title_bottom(position.right_aligned());
         } else if let Some(enter) = enter
-            && self.bottom.as_ref().map_or(0, Line::width) + enter.width() < room
+            && self.bottom.last().map_or(0, Line::width) + enter.width() < room
         {
             room = room.saturating_sub(enter.width() + 1);
             block = block.title_bottom(enter.right_aligned());
         }
-        if let Some(bottom) = self.bottom {
-            block = block.title_bottom(cut_line(bottom, room));
+        if let Some(bottom) = first_that_fits(self.bottom, room) {
+            block = block.title_bottom(bottom);
         }
         frame.render_widget(block, area);
-        render(frame, inner, lines, first);
+        render(frame, above, self.pinned, 0);
+        render(frame, below, lines, first);
         measure
     }
 
@@ -113,6 +125,20 @@ impl<'a> Panel<'a> {
         spans.push(Span::raw(" "));
         cut_line(Line::from(spans), usize::from(area.width.saturating_sub(2)))
     }
+}
+
+/// The place of what is pinned, at most half of it all, and the rest.
+fn pin(inner: Rect, wanted: usize) -> (Rect, Rect) {
+    let height = u16::try_from(wanted).unwrap_or(u16::MAX).min(inner.height / 2);
+    let above = Rect { height, ..inner };
+    (above, Rect { y: inner.y + height, height: inner.height - height, ..inner })
+}
+
+/// The first line that fits; the last one, cut, where none does.
+fn first_that_fits(mut lines: Vec<Line<'static>>, width: usize) -> Option<Line<'static>> {
+    let last = lines.len().checked_sub(1)?;
+    let place = lines.iter().position(|line| line.width() <= width).unwrap_or(last);
+    Some(cut_line(lines.swap_remove(place), width))
 }
 
 /// `↕17/40`: the last line shown, and how many there are.

@@ -32,14 +32,26 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// Who decides, how fast and by which policies, for the lower border.
-pub fn bottom(state: &State, theme: &Theme) -> Option<Line<'static>> {
-    let decision = state.watch.gates.iter().filter_map(|view| view.decision.as_ref()).next_back()?;
+/// Who decides, how fast and by which policies, for the lower border. The
+/// fullest first; the shorter ones are for where that does not fit.
+pub fn bottom(state: &State, theme: &Theme) -> Vec<Line<'static>> {
+    let mut decisions = state.watch.gates.iter().filter_map(|view| view.decision.as_ref());
+    let Some(decision) = decisions.next_back() else { return Vec::new() };
     let engine = engine(decision);
+    let name = text::clean(&decision.engine.name).into_owned();
     let took = format::duration(decision.took);
     let revision = decision.revision.get(..7).unwrap_or(&decision.revision);
-    let revision = if revision.is_empty() { String::new() } else { format!(" · rev {revision}") };
-    Some(Line::styled(format!(" {engine} · {took}{} ", text::clean(&revision)), theme.dim))
+    let line = |parts: &[&str]| Line::styled(format!(" {} ", parts.join(" · ")), theme.dim);
+    if revision.is_empty() {
+        return vec![line(&[&engine, &took]), line(&[&engine])];
+    }
+    let revision = format!("rev {}", text::clean(revision));
+    vec![
+        line(&[&engine, &took, &revision]),
+        line(&[&engine, &revision]),
+        line(&[&name, &revision]),
+        line(&[&revision]),
+    ]
 }
 
 /// `opa 1.19.1`.
@@ -96,7 +108,7 @@ pub fn checks(decision: &Decision, theme: &Theme) -> Vec<Line<'static>> {
         .map(|check| {
             let limit = format::fact(&check.fact, &check.limit, &check.unit);
             let (sign, style, relation) = if check.observed.is_null() {
-                ("?", theme.warn, format!("must be {}", relation(&check.must, true)))
+                ("?", theme.warn, format!("needs {}", relation(&check.must, true)))
             } else if check.ok {
                 ("✓", theme.ok, relation(&check.must, true).to_owned())
             } else {

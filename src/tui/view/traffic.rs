@@ -190,7 +190,7 @@ fn summary(state: &State, sample: Option<&Sample>, theme: &Theme) -> Line<'stati
     };
     let measured = match &leading.measured {
         Ok(measured) => measured,
-        Err(reason) => return fault(leading, reason, theme),
+        Err(reason) => return missing(sample, leading, reason, theme),
     };
     let needed = sample.samples_needed;
     // Only a hint: whether it is enough is for the policy to say.
@@ -222,11 +222,21 @@ fn other_faults(sample: Option<&Sample>, theme: &Theme) -> Vec<Line<'static>> {
         .readings
         .iter()
         .filter(|reading| Some(reading.slot) != leading)
-        .filter_map(|reading| reading.measured.as_ref().err().map(|reason| fault(reading, reason, theme)))
+        .filter_map(|reading| {
+            reading.measured.as_ref().err().map(|reason| missing(sample, reading, reason, theme))
+        })
         .collect()
 }
 
-fn fault(reading: &Reading, reason: &str, theme: &Theme) -> Line<'static> {
+/// Why a slot has no figures: they are on their way, or something is wrong.
+fn missing(sample: &Sample, reading: &Reading, reason: &str, theme: &Theme) -> Line<'static> {
+    if let Some(passed) = reading.passed {
+        let (passed, window) = (passed.min(sample.window).as_secs(), sample.window.as_secs());
+        return Line::from(vec![
+            Span::styled(format!(" … {}: ", reading.mode), theme.dim),
+            Span::styled(format!("measuring: {passed} of {window} s"), theme.text),
+        ]);
+    }
     Line::from(vec![
         Span::styled(format!(" ✗ {}: ", reading.mode), theme.fail),
         Span::styled(text::clean(reason).into_owned(), theme.text),
