@@ -9,17 +9,26 @@ use super::client::Client;
 use super::connect::{Address, FIRST_ANSWER, ask_version, refuse_too_old};
 use crate::runtime::{EngineInfo, HostFacts, RuntimeError};
 
+/// How this machine reaches releases, which publish no port of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apps {
+    /// At their own addresses.
+    Directly,
+    /// At a port that is published for this tool on the loopback of the
+    /// daemon's machine: a rootless engine and Docker Desktop forward it to the
+    /// loopback of this one.
+    Published,
+    /// Not at all.
+    OutOfReach,
+}
+
 /// How this machine stands to the daemon's; asked once, at connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// The daemon runs on this machine.
     pub is_local: bool,
-    /// Containers' own addresses can be reached from this machine.
-    pub reaches_containers: bool,
-    /// They cannot, but ports that are published on the loopback of the
-    /// daemon's machine are reached on the loopback of this one: a rootless
-    /// engine and Docker Desktop forward them.
-    pub publishes_apps: bool,
+    /// How releases are asked from this machine.
+    pub apps: Apps,
     /// Clients' addresses reach the proxy unchanged.
     pub shows_client_addresses: bool,
     /// Where published ports are reached.
@@ -36,25 +45,20 @@ impl Reach {
 
     fn of(info: &SystemInfo, is_local: bool, address_is_here: bool, published_at: IpAddr) -> Self {
         let plain = !is_rootless(info) && !is_desktop(info);
-        Self {
-            is_local,
-            reaches_containers: is_local && plain,
-            publishes_apps: (is_local && is_rootless(info)) || (address_is_here && is_desktop(info)),
-            shows_client_addresses: plain,
-            published_at,
-        }
+        let apps = if is_local && plain {
+            Apps::Directly
+        } else if (is_local && is_rootless(info)) || (address_is_here && is_desktop(info)) {
+            Apps::Published
+        } else {
+            Apps::OutOfReach
+        };
+        Self { is_local, apps, shows_client_addresses: plain, published_at }
     }
 
-    /// Whether nothing in a container can be asked from here: then a release
-    /// would run and never be known to be well.
-    pub fn is_out_of_reach(&self) -> bool {
-        !self.reaches_containers && !self.publishes_apps
-    }
-
-    /// Fails for a daemon whose releases cannot be asked, before anything is
-    /// done that could not be brought to an end.
+    /// Fails for a daemon whose releases cannot be asked, before one runs that
+    /// would never be known to be well.
     pub async fn refuse_out_of_reach(&self, client: &Client) -> Result<(), RuntimeError> {
-        if !self.is_out_of_reach() {
+        if self.apps != Apps::OutOfReach {
             return Ok(());
         }
         let info = client.read("asking the daemon what it is", client.docker.info()).await?;
@@ -199,26 +203,25 @@ mod tests {
     }
 
     #[rstest]
-    #[case::plain(info("here", "6.1", "Debian"), true, (true, false))]
-    #[case::rootless(rootless(), true, (false, true))]
-    #[case::rootless_elsewhere(rootless(), false, (false, false))]
-    #[case::desktop(info("vm", "5.15", "Docker Desktop"), false, (false, true))]
-    #[case::elsewhere(info("there", "5.10", "Debian"), false, (false, false))]
+    #[case::plain(info("here", "6.1", "Debian"), true, Apps::Directly)]
+    #[case::rootless(rootless(), true, Apps::Published)]
+    #[case::rootless_elsewhere(rootless(), false, Apps::OutOfReach)]
+    #[case::desktop(info("vm", "5.15", "Docker Desktop"), false, Apps::Published)]
+    #[case::elsewhere(info("there", "5.10", "Debian"), false, Apps::OutOfReach)]
     fn releases_are_reached_directly_or_at_a_published_port_or_not(
         #[case] info: SystemInfo,
         #[case] is_local: bool,
-        #[case] expected: (bool, bool),
+        #[case] expected: Apps,
     ) {
         let reach = Reach::of(&info, is_local, true, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        assert_eq!((reach.reaches_containers, reach.publishes_apps), expected);
-        assert_eq!(reach.is_out_of_reach(), expected == (false, false));
+        assert_eq!(reach.apps, expected);
     }
 
     #[test]
     fn a_desktop_on_another_machine_is_out_of_reach() {
         let reach =
             Reach::of(&info("vm", "5.15", "Docker Desktop"), false, false, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        assert!(reach.is_out_of_reach());
+        assert_eq!(reach.apps, Apps::OutOfReach);
     }
 
     #[tokio::test]

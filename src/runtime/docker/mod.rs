@@ -43,7 +43,7 @@ use tokio::sync::mpsc;
 
 use self::client::Client;
 use self::connect::Address;
-use self::info::Reach;
+use self::info::{Apps, Reach};
 use super::{
     Check, EngineInfo, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
@@ -120,8 +120,7 @@ impl DockerRuntime {
     /// Desktop: for a machine whose network keeps those addresses from us.
     #[must_use]
     pub fn publishing_apps(mut self) -> Self {
-        self.reach.reaches_containers = false;
-        self.reach.publishes_apps = true;
+        self.reach.apps = Apps::Published;
         self
     }
 }

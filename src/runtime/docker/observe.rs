@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 
 use super::DockerRuntime;
 use super::containers::{self, Found};
-use super::info::Reach;
+use super::info::{Apps, Reach};
 use super::served::{self, Served};
 use crate::domain::Release;
 use crate::domain::stack::{Role, label};
@@ -149,7 +149,7 @@ fn endpoint(
         return published(inspected, reach, None);
     }
     let port = app_port(inspected).unwrap_or(service_port);
-    if reach.reaches_containers {
+    if reach.apps == Apps::Directly {
         return own_address(inspected).map(|address| SocketAddr::new(address, port));
     }
     published(inspected, reach, Some(port))
@@ -196,8 +196,7 @@ mod tests {
 
     const REACH: Reach = Reach {
         is_local: true,
-        reaches_containers: true,
-        publishes_apps: false,
+        apps: Apps::Directly,
         shows_client_addresses: true,
         published_at: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
     };
@@ -258,14 +257,14 @@ mod tests {
     fn what_publishes_nothing_is_not_reached_from_outside() {
         let mut inspected = inspected();
         inspected.network_settings.as_mut().unwrap().ports = None;
-        let reach = Reach { reaches_containers: false, ..REACH };
+        let reach = Reach { apps: Apps::Published, ..REACH };
         assert_eq!(instance(&found(APP), &inspected, reach, 3000).unwrap().endpoint, None);
     }
 
     #[rstest]
     #[case::an_app_at_its_own_address(APP, REACH, Some("172.18.0.2:4000"))]
     #[case::or_at_the_port_that_is_published_for_us(
-        APP, Reach { reaches_containers: false, ..REACH }, Some("127.0.0.1:49153")
+        APP, Reach { apps: Apps::Published, ..REACH }, Some("127.0.0.1:49153")
     )]
     #[case::the_policy_engine_at_its_published_port(Role::Policy, REACH, Some("127.0.0.1:49153"))]
     fn endpoints_are_what_this_machine_reaches(

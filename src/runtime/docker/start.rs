@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::client::{Client, Failure};
 use super::containers::{self, Found};
+use super::info::Apps;
 use super::{DockerRuntime, observe, ports};
 use crate::domain::Slot;
 use crate::domain::stack::{ContainerSpec, Role, env};
@@ -28,7 +29,7 @@ pub async fn start(
         containers::remove(client, &found.id).await?;
     }
     let port = || spec.env.get(env::PORT).and_then(|port| port.parse().ok()).unwrap_or(runtime.service_port);
-    let published = runtime.reach.publishes_apps.then(port);
+    let published = (runtime.reach.apps == Apps::Published).then(port);
     let id = containers::make(client, spec, image_id, published).await?;
     if let Err(failure) = containers::start(client, &id, &spec.service).await {
         return Err(runtime.explain_start(spec, failure, &id).await);
