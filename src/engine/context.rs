@@ -66,6 +66,19 @@ impl Context {
         self.step_through(name, work).await
     }
 
+    /// A step that asks a gate: it shows as what the gate said, and the
+    /// operation decides what follows.
+    pub(super) async fn gate_step<T, F, W>(&self, name: &str, work: W) -> Result<(Decision, T), Halt>
+    where
+        W: FnOnce(Step) -> F,
+        F: Future<Output = Found<(Decision, T)>>,
+    {
+        if self.cancel.is_cancelled() {
+            return Err(Halt::Cancelled);
+        }
+        self.judged(name, work, |(decision, _)| decision.allow).await
+    }
+
     /// Notes in the journal which step begins. The history's intent is on disk
     /// already; a journal that cannot be written only makes the word about a
     /// crash less exact, and must not stop a clean-up or a rollback.
@@ -88,6 +101,14 @@ impl Context {
         W: FnOnce(Step) -> F,
         F: Future<Output = Found<T>>,
     {
+        self.judged(name, work, |_| true).await
+    }
+
+    async fn judged<T, F, W>(&self, name: &str, work: W, is_well: impl Fn(&T) -> bool) -> Result<T, Halt>
+    where
+        W: FnOnce(Step) -> F,
+        F: Future<Output = Found<T>>,
+    {
         let step = self.begin(name);
         self.note_step(name);
         let began = self.core.clock.instant();
@@ -95,7 +116,8 @@ impl Context {
         let elapsed = self.core.clock.instant().saturating_duration_since(began);
         match outcome {
             Ok((value, detail)) => {
-                self.finish(&step, name, StepResult::Ok, elapsed, &detail);
+                let result = if is_well(&value) { StepResult::Ok } else { StepResult::Failed };
+                self.finish(&step, name, result, elapsed, &detail);
                 Ok(value)
             }
             Err(halt) => {

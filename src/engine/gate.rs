@@ -85,11 +85,11 @@ pub(super) async fn ask_custom(
     input: &Value,
 ) -> Result<(), Halt> {
     for package in packages(manifest, point).into_iter().skip(1) {
-        let decision = context
-            .step(&format!("gate {package}"), async |_| {
+        let (decision, ()) = context
+            .gate_step(&format!("gate {package}"), async |_| {
                 let decision = ask(session, &package, input).await;
                 let line = told(&decision);
-                Ok((decision, line))
+                Ok(((decision, ()), line))
             })
             .await?;
         settle(context, point, "", &decision).await?;

@@ -71,6 +71,8 @@ pub struct Looker {
     events: Option<mpsc::Receiver<RuntimeEvent>>,
     /// The policies on disk that the policy engine was given last.
     given: Option<String>,
+    /// Why the last look could not be recorded.
+    unrecorded: Option<String>,
 }
 
 /// What a look found in a slot.
@@ -83,7 +85,7 @@ struct SlotLook {
 impl Looker {
     pub(super) fn new(core: Arc<Core>, interval: Option<Duration>) -> Self {
         let prober = Prober::new(CHAOS_TIMEOUT);
-        Self { core, interval, prober, failures: 0, events: None, given: None }
+        Self { core, interval, prober, failures: 0, events: None, given: None, unrecorded: None }
     }
 
     /// Looks at everything and tells it; gives the time until the next look.
@@ -97,7 +99,10 @@ impl Looker {
             }
         };
         let manifest = document.manifest();
-        core.tell_state(StateEvent::Manifest(Ok(Box::new(manifest.clone()))));
+        core.tell_state(StateEvent::Manifest(match self.unrecorded.take() {
+            None => Ok(Box::new(manifest.clone())),
+            Some(trouble) => Err(trouble),
+        }));
         core.tell_state(StateEvent::Generated(generated_state(core.project.root(), manifest)));
         let interval = self.interval.unwrap_or(manifest.status.interval);
         match self.look_at_stack(manifest).await {
@@ -171,7 +176,7 @@ impl Looker {
         slots
     }
 
-    async fn tell_sample(&self, manifest: &Manifest, slots: &[SlotLook]) {
+    async fn tell_sample(&mut self, manifest: &Manifest, slots: &[SlotLook]) {
         if slots.is_empty() {
             return;
         }
@@ -234,13 +239,15 @@ impl Looker {
                 };
                 if let Some(decision) = &decision {
                     let about = if is_canary { judged } else { "" };
-                    self.told(violation::note(&self.core, decision, about).await);
+                    let noted = violation::note(&self.core, decision, about).await;
+                    self.told(noted);
                 }
                 views.push(GateView { gate: package, blocks: blocks.into(), decision });
             }
         }
         let present: Vec<&str> = slots.iter().map(|look| look.instance.id.as_str()).collect();
-        self.told(violation::end_of_gone(&self.core, &present).await);
+        let noted = violation::end_of_gone(&self.core, &present).await;
+        self.told(noted);
         self.core.tell_state(StateEvent::Gates(views));
     }
 
@@ -257,15 +264,16 @@ impl Looker {
         }
     }
 
-    async fn keep(&self, entry: Entry) {
-        self.told(self.core.record_own(entry).await);
+    async fn keep(&mut self, entry: Entry) {
+        let recorded = self.core.record_own(entry).await;
+        self.told(recorded);
     }
 
-    /// A history that cannot be written is told where the manifest's errors
-    /// are, since the watch has no other voice.
-    fn told(&self, recorded: Result<(), HistoryError>) {
+    /// A history that cannot be written is told with the next look, where the
+    /// manifest's errors are, since the watch has no other voice.
+    fn told(&mut self, recorded: Result<(), HistoryError>) {
         if let Err(error) = recorded {
-            self.core.tell_state(StateEvent::Manifest(Err(format!("{error}; {}", error.next_step()))));
+            self.unrecorded = Some(format!("{error}; {}", error.next_step()));
         }
     }
 }

@@ -142,11 +142,11 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
         })
         .await?;
     let package = gate::own_package(point);
-    let decision = context
-        .step(&format!("gate {package}"), async |_| {
+    let (decision, ()) = context
+        .gate_step(&format!("gate {package}"), async |_| {
             let decision = gate::ask(&stage.session, package, &input).await;
             let line = gate::told(&decision);
-            Ok((decision, line))
+            Ok(((decision, ()), line))
         })
         .await?;
     gate::settle(context, point, "", &decision).await?;

@@ -116,7 +116,7 @@ fn is_ready(stage: &Stage, slot: Slot, release: &Release, spec: &ContainerSpec) 
 async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
     let max_wait = stage.manifest().canary.max_wait;
     context
-        .step("gate canary", async |step| {
+        .gate_step("gate canary", async |step| {
             let began = context.core.clock.instant();
             loop {
                 let (decision, input) = ask_once(context, stage, live).await?;
