@@ -1,4 +1,9 @@
 //! The whole life of a service by keys, in a terminal, on the local target.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 #[path = "support/screen.rs"]
 mod screen;

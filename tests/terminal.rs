@@ -1,5 +1,10 @@
 //! The app and the terminal it was lent: given back on every way out, never
 //! drawn on where it is too small, without colours where none are wanted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 #[path = "support/screen.rs"]
 mod screen;

@@ -184,7 +184,7 @@ impl Looker {
             Role::App { slot, .. } => Some(Reading {
                 mode: look.release.mode,
                 slot,
-                measured: look.measured.as_ref().map(Clone::clone).map_err(told),
+                measured: look.measured.clone().map_err(|fault| told(&fault)),
                 passed: match look.measured {
                     Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
                         Some(Duration::from_millis(actual_ms))

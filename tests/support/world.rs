@@ -14,15 +14,29 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_swiftdeploy");
 
-/// A free port of the loopback; another process may take it before it is
-/// used, which the kernel's round-robin makes unlikely.
+/// Where the ports of the tests are: below the range from which the kernel
+/// gives ports to connections, so that none is taken between choice and use.
+const PORTS: std::ops::Range<u32> = 20_000..32_000;
+
+/// A port that nobody has, given once in this process; other processes begin
+/// elsewhere in the range.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in PORTS {
+        let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + step % (PORTS.end - PORTS.start)).unwrap();
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 /// The Docker daemon of the tests. Without one a test says so and ends, except
