@@ -310,6 +310,15 @@ async fn swaps_with_the_rendered_configuration_lose_nothing() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_shares_of_the_rendered_configuration_lose_nothing() {
+    with_docker(async |world| {
+        world.use_rendered();
+        runtime_suite::changed_shares_lose_nothing(&world.runtime, world).await;
+    })
+    .await;
+}
+
 /// As rootless engines and Docker Desktop need it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_whose_address_is_out_of_reach_is_asked_at_a_published_port() {

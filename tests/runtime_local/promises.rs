@@ -32,6 +32,7 @@ promises!(
     a_release_that_dies_at_once_is_told,
     a_routing_is_served_and_observed,
     swaps_under_traffic_lose_nothing,
+    changed_shares_lose_nothing,
     a_refused_configuration_leaves_the_old_one_serving,
     a_killed_release_is_seen,
     logs_are_told_and_followed,

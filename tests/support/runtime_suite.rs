@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use swiftdeploy::domain::stack::{ContainerSpec, Role, Stack};
-use swiftdeploy::domain::{Mode, Routes, Slot};
+use swiftdeploy::domain::{Mode, Routes, Share, Slot};
 use swiftdeploy::runtime::{
     CheckStatus, Health, ImagePresence, Instance, LogRequest, PortOwner, Runtime, RuntimeError, StackFiles,
 };
@@ -167,6 +167,30 @@ pub async fn swaps_under_traffic_lose_nothing(runtime: &dyn Runtime, harness: &d
     traffic.more(200).await;
     let (answered, failures) = traffic.end().await;
     assert!(answered >= 1800, "only {answered} requests were made");
+    assert_eq!(failures, Vec::<String>::new(), "of {answered}");
+}
+
+/// Ten changes of the shares of two slots under traffic: every request is
+/// answered, also in the moment after a change.
+pub async fn changed_shares_lose_nothing(runtime: &dyn Runtime, harness: &dyn Harness) {
+    platform(runtime, harness).await;
+    let stack = harness.stack();
+    for slot in Slot::ALL {
+        runtime.start(&harness.spec(slot, Mode::Stable, "0"), None).await.unwrap();
+        healthy(runtime, slot).await;
+    }
+    runtime.route(stack, &harness.files(), &Routes::all_to(Slot::Blue, "shares-0")).await.unwrap();
+    let traffic = Traffic::start(harness.public());
+    for change in 1..=10 {
+        let percent = if change % 2 == 0 { 50 } else { 10 };
+        let blue = Share { slot: Slot::Blue, percent: 100 - percent };
+        let shares = vec![blue, Share { slot: Slot::Green, percent }];
+        let routes = Routes { generation: format!("shares-{change}"), shares };
+        runtime.route(stack, &harness.files(), &routes).await.unwrap();
+        traffic.more(200).await;
+    }
+    let (answered, failures) = traffic.end().await;
+    assert!(answered >= 2000, "only {answered} requests were made");
     assert_eq!(failures, Vec::<String>::new(), "of {answered}");
 }
 
