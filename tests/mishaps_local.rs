@@ -299,3 +299,14 @@ fn after_a_teardown_the_next_deploy_is_stable_again() {
     world.run(&["deploy"]).ends_with(0);
     assert_eq!(world.get("/").json()["mode"], "stable");
 }
+
+#[test]
+fn a_fault_that_came_past_us_is_on_record_even_when_nobody_watched() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    assert_eq!(world.post("/chaos", r#"{"mode":"error","rate":0.7}"#).status, 200);
+    world.run(&["rollback"]).ends_with(0);
+    world.run(&["audit"]).ends_with(0);
+    assert!(world.read("audit_report.md").contains("error rate 0.7"), "{}", world.read("audit_report.md"));
+}

@@ -140,3 +140,33 @@ fn a_canary_is_adopted_through_opa() {
     world.run(&["promote", "stable"]).ends_with(0).says("by opa");
     assert_eq!(world.get("/healthz").json()["mode"], "stable");
 }
+
+#[test]
+fn a_plan_of_the_first_deploy_says_that_opa_comes_first() {
+    let _alone = alone();
+    let Some(world) = World::docker() else { return };
+    let before = world.docker_listing();
+    world.run(&["plan"]).ends_with(0).says("the policies cannot be asked yet").says("opa");
+    assert_eq!(world.docker_listing(), before);
+}
+
+#[test]
+fn another_projects_opa_is_never_asked() {
+    let _alone = alone();
+    let (Some(first), Some(second)) = (World::docker(), World::docker()) else { return };
+    first.run(&["deploy"]).ends_with(0);
+    let port = |world: &World| {
+        let text = world.read("manifest.yaml");
+        let line =
+            text.lines().skip_while(|line| *line != "policy:").find(|line| line.trim().starts_with("port:"));
+        line.unwrap().to_owned()
+    };
+    let (taken, own) = (port(&first), port(&second));
+    second.edit_manifest(|text| text.replace(&own, &taken));
+    second
+        .run(&["deploy"])
+        .ends_with(1)
+        .says("this project's Open Policy Agent cannot start")
+        .says(&format!("{}-opa", first.project))
+        .says("policy.port");
+}

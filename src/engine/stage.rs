@@ -77,7 +77,7 @@ impl Stage {
         let core = &context.core;
         let session = core.session(document.manifest()).await?;
         let observed = session.runtime.observe().await?;
-        operation::settle_chaos(core, &observed).await;
+        operation::look_at_faults(core, &observed).await;
         let stack = render::stack(document.manifest());
         let files = stack_files(core, document.manifest())?;
         Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })
@@ -91,6 +91,13 @@ impl Stage {
     pub(super) async fn refresh(&mut self) -> Result<(), Halt> {
         self.observed = self.session.runtime.observe().await?;
         Ok(())
+    }
+
+    /// Whether the policy engine of this stack has still to be made.
+    pub(super) fn starts_policy_engine(&self) -> bool {
+        let has_one = self.stack.containers.iter().any(|container| container.role == Role::Policy);
+        let runs = self.observed.instances.iter().any(|instance| instance.role == Role::Policy);
+        self.session.runtime.target() == Target::Docker && has_one && !runs
     }
 
     /// What a release needs to run in a slot, by a manifest: environment,

@@ -166,7 +166,7 @@ impl Fault {
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::NotRunning { .. } => {
-                "start it (`swiftdeploy deploy` does on Docker) and look at `swiftdeploy logs opa`"
+                "bring it back (`docker start PROJECT-opa`); where there is none yet, `swiftdeploy deploy` makes it"
             }
             Self::TimedOut { .. } => {
                 "look at the load of the machine, or raise policy.timeout in the manifest"

@@ -102,6 +102,8 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
     let engine = open::engine(common, target)?;
     engine.look_once().await;
     let snapshot = engine.snapshot();
+    let runs =
+        snapshot.iter().any(|event| matches!(event, StateEvent::Instances(found) if !found.is_empty()));
     let mut findings = Vec::new();
     for event in snapshot {
         match event {
@@ -136,7 +138,8 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
             }
             StateEvent::Gates(gates) => {
                 let runs_opa = engine_kind(document.manifest(), target) == EngineKind::Opa;
-                findings.extend(policy_engine(&gates, runs_opa));
+                let may_be_absent = runs_opa && !runs;
+                findings.extend(policy_engine(&gates, may_be_absent));
             }
             StateEvent::Connection(Connection::Connecting)
             | StateEvent::Manifest(_)
@@ -149,11 +152,11 @@ async fn stack(common: &Common, target: Target) -> Result<Vec<Finding>, Failure>
     Ok(findings)
 }
 
-fn policy_engine(gates: &[GateView], runs_opa: bool) -> Option<Finding> {
+fn policy_engine(gates: &[GateView], may_be_absent: bool) -> Option<Finding> {
     let decision = gates.iter().find_map(|gate| gate.decision.as_ref())?;
     let engine = &decision.engine;
     Some(match &decision.fault {
-        Some(fault) if runs_opa => Finding {
+        Some(fault) if may_be_absent => Finding {
             name: "policies by",
             is_ok: true,
             detail: format!("{fault} (before the first deploy that is as it should be)"),

@@ -5,7 +5,19 @@ use std::path::Path;
 use super::super::context::Context;
 use super::super::files::write_atomically;
 use super::super::halt::{Halt, file_failure};
+use super::look_at_faults;
 use crate::history::{self, report};
+
+/// Records a fault that came past this tool, so that it is in the report. The
+/// report does not depend on a stack that can be reached.
+async fn record_what_runs(context: &Context) {
+    let core = &context.core;
+    let Ok(document) = core.document() else { return };
+    let Ok(session) = core.session(document.manifest()).await else { return };
+    if let Ok(observed) = session.runtime.observe().await {
+        look_at_faults(core, &observed).await;
+    }
+}
 
 pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String, Halt> {
     let core = &context.core;
@@ -17,6 +29,7 @@ pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String,
     let name = core
         .document()
         .map_or_else(|_| "this project".into(), |document| document.manifest().project.clone());
+    record_what_runs(context).await;
     context
         .step("write the report", async |_| {
             let root = core.project.root().to_owned();

@@ -16,6 +16,7 @@ use super::super::journal::InjectedFault;
 use super::super::probe::Prober;
 use super::super::stage::Stage;
 use super::super::state::ChaosStatus;
+use crate::domain::Mode;
 use crate::domain::stack::Role;
 use crate::history::Entry;
 use crate::runtime::{Health, Instance, Observed};
@@ -179,6 +180,20 @@ async fn end_recorded(core: &Core, reason: &str) -> Result<(), Halt> {
         remember(core, None)?;
     }
     Ok(())
+}
+
+/// How long a service may take to tell its fault.
+const TELLING: Duration = Duration::from_millis(500);
+
+/// Records faults that came past this tool, before what carries them may go,
+/// and the end of those whose instance is gone.
+pub(in super::super) async fn look_at_faults(core: &Core, observed: &Observed) {
+    let prober = Prober::new(TELLING);
+    let is_canary = |instance: &&Instance| matches!(instance.role, Role::App { mode: Mode::Canary, .. });
+    for instance in observed.instances.iter().filter(is_canary) {
+        observe(core, &prober, instance).await;
+    }
+    settle(core, observed).await;
 }
 
 /// Records the end of a fault whose instance is gone or whose time is over

@@ -10,7 +10,7 @@ use super::super::stage::Stage;
 use super::{init, validate};
 use crate::domain::{Mode, Release};
 use crate::manifest::{GatePoint, Manifest, Pull};
-use crate::runtime::ImagePresence;
+use crate::runtime::{ImagePresence, RuntimeError};
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let document = context.core.document()?;
@@ -127,7 +127,7 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     context
         .step("policy engine", async |_| {
             stage.session.runtime.ensure_ground(&stage.stack).await?;
-            Ok(((), bring_policies(stage, true).await))
+            Ok(((), bring_policies(stage, true).await?))
         })
         .await?;
     let input = context
@@ -154,9 +154,10 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
 }
 
 /// Gives the policy engine the policies on disk, and where asked to brings it
-/// up. What fails here is no reason to stop: the gate that is asked next finds
-/// it out by itself and denies with its own message.
-pub(super) async fn bring_policies(stage: &Stage, may_create: bool) -> String {
+/// up. What fails here is mostly no reason to stop: the gate that is asked next
+/// finds it out by itself and denies with its own message. A port that somebody
+/// else has is one: whoever answers there is not this project's engine.
+pub(super) async fn bring_policies(stage: &Stage, may_create: bool) -> Result<String, Halt> {
     let runtime = &stage.session.runtime;
     let created = if may_create { runtime.ensure_policy(&stage.stack, &stage.files).await } else { Ok(()) };
     let outcome = match created {
@@ -164,8 +165,12 @@ pub(super) async fn bring_policies(stage: &Stage, may_create: bool) -> String {
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(()) => stage.session.policy.id().name,
-        Err(error) => format!("{error}; {}", error.next_step()),
+        Ok(()) => Ok(stage.session.policy.id().name),
+        Err(error @ RuntimeError::PortTaken { .. }) => Err(Halt::failed(
+            format!("this project's Open Policy Agent cannot start: {error}"),
+            "stop the owner or change policy.port in the manifest",
+        )),
+        Err(error) => Ok(format!("{error}; {}", error.next_step())),
     }
 }
 

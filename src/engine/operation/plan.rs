@@ -34,16 +34,20 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let host = stage.session.runtime.host_facts().await;
     let input = super::super::facts::infra(&host, manifest, context.core.clock.wall());
     let mut decisions = Vec::new();
-    for package in gate::packages(manifest, GatePoint::Deploy) {
-        decisions.push(
-            context
-                .step(&format!("ask {package}"), async |_| {
-                    let decision = stage.session.policy.ask(&package, &input).await;
-                    let verdict = decision.verdict.to_string();
-                    Ok((decision, verdict))
-                })
-                .await?,
-        );
+    let can_be_asked = !stage.starts_policy_engine();
+    if !can_be_asked {
+        start.push("opa".into());
+        context.notice("the policies cannot be asked yet: deploy starts Open Policy Agent first, then asks");
+    }
+    for package in gate::packages(manifest, GatePoint::Deploy).into_iter().filter(|_| can_be_asked) {
+        let (decision, ()) = context
+            .gate_step(&format!("gate {package}"), async |_| {
+                let decision = stage.session.policy.ask(&package, &input).await;
+                let line = gate::told(&decision);
+                Ok(((decision, ()), line))
+            })
+            .await?;
+        decisions.push(decision);
     }
     for decision in &decisions {
         context.record_decision(decision).await?;
@@ -51,9 +55,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let would_pass = decisions.iter().all(|decision| decision.allow);
     let plan = PlanReport { files, start, stop: stop.into_iter().collect(), decisions };
     context.core.tell(Event::Operation(OperationEvent::Planned { id: context.id.clone(), plan }));
-    Ok(if would_pass {
-        "the policies would let it through".into()
-    } else {
-        "the policies would not let it through".into()
+    Ok(match (can_be_asked, would_pass) {
+        (false, _) => "what the policies say is known once deploy has started Open Policy Agent".into(),
+        (true, true) => "the policies would let it through".into(),
+        (true, false) => "the policies would not let it through".into(),
     })
 }

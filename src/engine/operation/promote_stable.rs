@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let release = Release { mode: Mode::Stable, ..canary };
     let edit = edit(&stage, &release);
     check(context, &edit)?;
-    bring_policies(&stage, false).await;
+    bring_policies(&stage, false).await?;
     let (decision, input) = ask(context, &stage, live).await?;
     let judged = stage.observed.in_slot(live).map(|instance| instance.id.clone()).unwrap_or_default();
     gate::settle(context, GatePoint::PromoteStable, &judged, &decision).await?;

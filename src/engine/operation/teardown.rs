@@ -18,6 +18,9 @@ pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> 
     let core = &context.core;
     let document = core.document()?;
     let session = core.session(document.manifest()).await?;
+    if let Ok(observed) = session.runtime.observe().await {
+        operation::look_at_faults(core, &observed).await;
+    }
     let removed = context
         .step("remove the stack", async |_| {
             let removed = session.runtime.teardown().await?;
