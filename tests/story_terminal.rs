@@ -133,7 +133,7 @@ fn chaos_is_seen_and_denied(app: &mut Screen, world: &World) {
 
 fn rolls_back(app: &mut Screen, world: &World) {
     app.press("r");
-    app.wait_for("rollback  ✓ done", LATER);
+    app.wait_for("serves stable 1.0.0 again", LATER);
     app.wait_for("■ stable", SOON);
     let health = world.get("/healthz");
     assert_eq!((health.status, health.json()["mode"].as_str()), (200, Some("stable")));

@@ -18,6 +18,7 @@ use super::files::{read_json, remove_if_there, write_json};
 use super::project::Project;
 use crate::domain::{Mode, Release, Target};
 
+const RESERVE: &str = "reserve";
 const UNDER_WAY: &str = "operation.json";
 const RELEASES: &str = "releases.json";
 const DEPLOYED: &str = "deployed.json";
@@ -29,6 +30,10 @@ const MODE: &str = "mode.json";
 /// More good releases than these are not kept: further back than this nobody
 /// rolls back blindly.
 const RELEASES_KEPT: usize = 20;
+
+/// Bytes that are kept back on the disk for a rollback: its records, its
+/// routes and the manifest need a few kilobytes.
+const RESERVED: usize = 128 * 1024;
 
 /// The operation under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +93,20 @@ impl Journal {
     /// A file of this target's.
     fn file(&self, name: &str) -> PathBuf {
         self.project.state_file(&format!("{}-{name}", self.target))
+    }
+
+    /// Keeps space back, so that a rollback can write when the disk is full.
+    pub fn reserve(&self) -> io::Result<()> {
+        let path = self.project.state_file(RESERVE);
+        if std::fs::metadata(&path).is_ok_and(|kept| kept.len() == RESERVED as u64) {
+            return Ok(());
+        }
+        super::files::write_atomically(&path, &vec![0xFF; RESERVED])
+    }
+
+    /// Gives the space that was kept back.
+    pub fn use_reserve(&self) -> io::Result<()> {
+        remove_if_there(&self.project.state_file(RESERVE))
     }
 
     /// Notes which step begins; on disk before its effect.

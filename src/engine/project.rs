@@ -19,6 +19,9 @@ impl Project {
     pub fn of(manifest: &Path) -> io::Result<Self> {
         let manifest = std::path::absolute(manifest)?;
         let root = manifest.parent().unwrap_or(Path::new("/")).canonicalize()?;
+        if !root.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         let name = manifest.file_name().map_or_else(|| "manifest.yaml".into(), PathBuf::from);
         Ok(Self { manifest: root.join(name), root })
     }

@@ -10,6 +10,7 @@ use super::bus::Engine;
 use super::context::Context;
 use super::event::{Event, OperationEvent, OperationId, Outcome};
 use super::halt::Halt;
+use super::journal::UnderWay;
 use super::lock::{Holder, LockError, OperationLock};
 use super::stage::state_line;
 use super::{operation, watch, way};
@@ -39,6 +40,11 @@ impl Engine {
         if action.is_mutating() {
             self.end_unfinished().await;
         }
+        if let Err(error) = self.prepare_journal(id, action) {
+            let error = format!("cannot write into {}: {error}", self.core.project.state().display());
+            let next = "check permissions and free space of the manifest's folder".into();
+            return Some(self.fail_early(id, action, &error, next));
+        }
         let intent = Entry::OperationStarted {
             operation_id: id.0.clone(),
             operation: action.name().into(),
@@ -50,12 +56,14 @@ impl Engine {
         if let Err(error) = &recorded
             && *action != Action::Rollback
         {
+            if action.is_mutating() {
+                let _ = self.core.journal.end();
+            }
             return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
         }
         self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
         let began = self.core.clock.instant();
         let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel);
-        context.note_step("begin");
         if let Err(error) = recorded {
             context.notice(format!("NOT RECORDED: {error}"));
         }
@@ -70,6 +78,23 @@ impl Engine {
             elapsed,
         }));
         Some(outcome)
+    }
+
+    /// Makes sure that what the operation must remember can be written, before
+    /// anything begins. A rollback takes the space that was kept back for it
+    /// and goes on in any case.
+    fn prepare_journal(&self, id: &OperationId, action: &Action) -> std::io::Result<()> {
+        if !action.is_mutating() {
+            return Ok(());
+        }
+        let journal = &self.core.journal;
+        let begin =
+            UnderWay { operation_id: id.0.clone(), operation: action.name().into(), step: "begin".into() };
+        if *action == Action::Rollback {
+            let _ = journal.use_reserve().and_then(|()| journal.begin(&begin));
+            return Ok(());
+        }
+        journal.reserve().and_then(|()| journal.begin(&begin))
     }
 
     /// Takes the lock. A rollback does not wait for what it goes back from: it

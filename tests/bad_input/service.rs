@@ -28,7 +28,7 @@ fn a_program_that_is_not_there_fails_the_check_by_name() {
         .says("there is no program no-such-program-anywhere in PATH")
         .says("1 of 5 checks failed")
         .says("state: nothing serves")
-        .says("next:  correct what is marked FAIL");
+        .says("next:  correct what is marked ✗");
     world.run(&["validate"]).ends_with(1).says("FAIL  image present").says("no-such-program-anywhere");
     before.holds();
 }
