@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::core::Core;
 use super::event::StateEvent;
 use super::facts::{self, CanaryEvidence};
+use super::faults;
 use super::gate;
+use super::generate;
 use super::measure::{slot_window, told};
-use super::operation::{generated_state, observe_chaos, settle_chaos};
 use super::probe::Prober;
 use super::session::Session;
 use super::stage::stack_files;
@@ -103,7 +104,7 @@ impl Looker {
             None => Ok(Box::new(manifest.clone())),
             Some(trouble) => Err(trouble),
         }));
-        core.tell_state(StateEvent::Generated(generated_state(core.project.root(), manifest)));
+        core.tell_state(StateEvent::Generated(generate::generated_state(core.project.root(), manifest)));
         let interval = self.interval.unwrap_or(manifest.status.interval);
         match self.look_at_stack(manifest).await {
             Ok(()) => {
@@ -130,7 +131,7 @@ impl Looker {
             self.events = session.runtime.events().await.ok();
         }
         let observed = session.runtime.observe().await.map_err(told)?;
-        settle_chaos(&core, &observed).await;
+        faults::settle(&core, &observed).await;
         core.tell_state(StateEvent::Instances(observed.instances.clone()));
         core.tell_state(StateEvent::Live(live(manifest, &observed)));
         let slots = self.look_at_slots(manifest, &observed).await;
@@ -167,7 +168,7 @@ impl Looker {
             }
             let measured = slot_window(&self.core, manifest, instance).await;
             if release.mode == Mode::Canary {
-                fault = observe_chaos(&self.core, &self.prober, instance).await;
+                fault = faults::observe(&self.core, &self.prober, instance).await;
             }
             slots.push(SlotLook { instance: instance.clone(), release: release.clone(), measured });
         }

@@ -18,9 +18,6 @@ use super::action::Action;
 use super::context::Context;
 use super::halt::Halt;
 
-pub(super) use chaos::{look_at_faults, observe as observe_chaos, settle as settle_chaos};
-pub(super) use init::{generate as regenerate, generated_state};
-
 /// Runs an operation; gives the summary of what is true then.
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     match &context.action {

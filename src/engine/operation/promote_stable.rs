@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::super::adopt::{check, write_mode};
 use super::super::context::{Context, Step};
 use super::super::facts::{self, CanaryEvidence};
+use super::super::faults;
 use super::super::gate;
 use super::super::halt::Halt;
 use super::super::measure::slot_window;
 use super::super::shift;
 use super::super::stage::Stage;
-use super::chaos;
 use super::deploy::{bring_policies, remember_good};
 use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
@@ -174,7 +174,7 @@ async fn evidence(
 ) -> serde_json::Value {
     let (core, manifest) = (&context.core, stage.manifest());
     let measured = slot_window(core, manifest, instance).await;
-    chaos::observe(core, &stage.prober, instance).await;
+    faults::observe(core, &stage.prober, instance).await;
     let beside = observed.instances.iter().find(|other| {
         other.id != instance.id && other.release.as_ref().is_some_and(|release| release.mode == Mode::Stable)
     });
