@@ -1,5 +1,7 @@
 //! Two containers of a canary on a real Docker daemon.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
+
 use std::time::Duration;
 
 use super::world::{World, until};

@@ -7,7 +7,7 @@ use super::screen::{Screen, in_shell};
 use super::world::{BINARY, World};
 
 const SOON: Duration = Duration::from_secs(10);
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_key_brings_the_requests_that_a_promotion_waits_for() {
