@@ -13,7 +13,7 @@ use std::time::Duration;
 use histograms::{BATCHES, Case, Phase, Served, cases};
 use prometheus::{PATIENCE, Prometheus, Target, program};
 use swiftdeploy::telemetry::compare;
-use world::{World, until};
+use world::{Ran, World, until};
 
 /// How far two P99 may be apart, as a share of the larger: both are computed
 /// in double precision by the same rule, ours from bounds in milliseconds, so
@@ -123,7 +123,7 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
     let sent = play(&world);
     let end = scraped_after(now());
     let ran = world.run(&["metrics", "--json"]).ends_with(0);
-    let ours = ran.json()[0]["groups"][0]["figures"].clone();
+    let ours = canary(&ran)["figures"].clone();
 
     let count = |selector: &str| {
         let query = format!("sum(({selector} @ {end:.3}) - ({selector} @ {start:.3}))");
@@ -156,11 +156,16 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
 
 /// Where the canary itself listens, past the proxy.
 fn canary_port(world: &World) -> u16 {
-    let ran = world.run(&["metrics", "--json"]);
-    let group = &ran.json()[0]["groups"][0];
-    assert_eq!(group["mode"], "canary", "{}", ran.out);
-    let endpoint = group["instances"][0]["endpoint"].as_str().unwrap();
+    let found = canary(&world.run(&["metrics", "--json"]));
+    let endpoint = found["instances"][0]["endpoint"].as_str().unwrap();
     endpoint.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+/// The canary's part of what `metrics` told.
+fn canary(ran: &Ran) -> serde_json::Value {
+    let groups = ran.json()[0]["groups"].as_array().unwrap().clone();
+    let found = groups.into_iter().find(|group| group["mode"] == "canary");
+    found.unwrap_or_else(|| panic!("no canary in {}", ran.out))
 }
 
 /// Sends mixed traffic through the proxy for [`LOAD`], four clients with ten

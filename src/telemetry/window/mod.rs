@@ -6,6 +6,7 @@
 
 mod change;
 mod detail;
+mod edges;
 mod restart;
 mod scrape;
 mod series;
@@ -16,6 +17,7 @@ mod tests;
 use std::time::Duration;
 
 pub use detail::{Explained, InstanceDetail, Life, SeriesDetail, Why};
+pub use edges::{Misfit, edges};
 pub use tally::EXCLUDED_PATHS;
 
 use super::fault::MeasureFault;

@@ -80,7 +80,7 @@ fn is_server_error(status: Option<&str>) -> Option<bool> {
 
 /// Seconds as milliseconds, exact for the decimal that was written: 0.57 s is
 /// 570 ms, not 569.99….
-fn to_ms(seconds: f64) -> f64 {
+pub(super) fn to_ms(seconds: f64) -> f64 {
     format!("{seconds}e3").parse().unwrap_or(seconds * 1000.0)
 }
 
