@@ -123,24 +123,24 @@ mod tests {
     }
 
     #[rstest]
-    #[case::two_that_stayed(&[("a", -31), ("b", -30)], &[("a", -90), ("b", -90)], Ok(&[("a", -31), ("b", -30)]))]
-    #[case::one_came_in_the_window(&[("a", -30)], &[("a", -90), ("b", -10)], Ok(&[("a", -30)]))]
+    #[case::two_that_stayed(&[("a", -31), ("b", -30)], &[("a", -90), ("b", -90)], Ok(vec![("a", -31), ("b", -30)]))]
+    #[case::one_came_in_the_window(&[("a", -30)], &[("a", -90), ("b", -10)], Ok(vec![("a", -30)]))]
     #[case::one_was_missed(&[("a", -30), ("b", -8)], &[("a", -90), ("b", -50)], Err(8))]
     #[case::none_is_known_for_long(&[("a", -12), ("b", -9)], &[("a", -90), ("b", -90)], Err(12))]
     #[case::nothing_is_known(&[], &[("a", -90)], Err(0))]
-    #[case::one_went_away(&[("a", -30), ("b", -30), ("b", -20)], &[("a", -90)], Ok(&[("a", -30), ("b", -30)]))]
-    #[case::one_went_away_before(&[("a", -30), ("b", -50), ("b", -34)], &[("a", -90)], Ok(&[("a", -30)]))]
-    #[case::one_came_and_went(&[("a", -30), ("b", -9), ("b", -4)], &[("a", -90)], Ok(&[("a", -30), ("b", -9)]))]
+    #[case::one_went_away(&[("a", -30), ("b", -30), ("b", -20)], &[("a", -90)], Ok(vec![("a", -30), ("b", -30)]))]
+    #[case::one_went_away_before(&[("a", -30), ("b", -50), ("b", -34)], &[("a", -90)], Ok(vec![("a", -30)]))]
+    #[case::one_came_and_went(&[("a", -30), ("b", -9), ("b", -4)], &[("a", -90)], Ok(vec![("a", -30), ("b", -9)]))]
     #[case::another_takes_the_place_of_the_only_one(&[("a", -30), ("a", -20), ("b", -6)], &[("b", -10)], Err(6))]
     fn the_earlier_end_of_a_window_is_chosen(
         #[case] known: &[(&str, i64)],
         #[case] running: &[(&str, i64)],
-        #[case] expected: Result<&[(&str, i64)], u64>,
+        #[case] expected: Result<Vec<(&str, i64)>, u64>,
     ) {
         let known: Vec<Snapshot> = known.iter().map(|(instance, seconds)| seen(instance, *seconds)).collect();
         let running: Vec<Taken> = running.iter().map(|(instance, started)| now(instance, *started)).collect();
         let expected = expected.map(|list| {
-            list.iter().map(|(instance, seconds)| ((*instance).to_owned(), *seconds)).collect::<Vec<_>>()
+            list.into_iter().map(|(instance, seconds)| (instance.to_owned(), seconds)).collect::<Vec<_>>()
         });
         assert_eq!(told(earlier(&known, &running, NOMINAL)), expected);
     }
