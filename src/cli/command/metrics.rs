@@ -11,9 +11,10 @@ use serde_json::json;
 use super::super::args::Common;
 use super::super::failure::Failure;
 use super::super::open;
-use super::super::print::{Paint, figure_lines, group_json, group_lines, line};
+use super::super::print::{Paint, error_line, figure_lines, group_json, group_lines, line};
 use crate::engine::GroupMetrics;
 use crate::manifest::Document;
+use crate::telemetry::exposition::Malformed;
 use crate::telemetry::{Names, check, compare};
 
 /// What is asked.
@@ -40,9 +41,17 @@ pub(in super::super) async fn run(common: &Common, question: Question) -> Result
 /// Whether a scrape is sound, and how much is in it.
 fn sound(common: &Common, file: &Path) -> Result<ExitCode, Failure> {
     let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
-    let checked = check(&body).map_err(|fault| {
-        Failure::new(format!("{}:{}: {}", file.display(), fault.line, fault.reason), "correct what emits it")
-    })?;
+    let checked = match check(&body) {
+        Ok(checked) => checked,
+        Err(fault) if common.json => {
+            let mut told = error_line(&place(file, &fault), CORRECT);
+            told["line"] = fault.line.into();
+            told["reason"] = fault.reason.into();
+            line(&told.to_string())?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(fault) => return Err(Failure::new(place(file, &fault), CORRECT)),
+    };
     if common.json {
         line(&json!(checked).to_string())?;
     } else {
@@ -53,8 +62,7 @@ fn sound(common: &Common, file: &Path) -> Result<ExitCode, Failure> {
 
 /// The figures between two saved scrapes.
 fn saved(common: &Common, from: &Path, to: &Path, window: Duration) -> Result<ExitCode, Failure> {
-    let read = |file: &Path| std::fs::read_to_string(file).map_err(|error| unreadable(file, &error));
-    let figures = compare(&read(from)?, &read(to)?, &names(common), window)
+    let figures = compare(&text(from)?, &text(to)?, &names(common), window)
         .map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
     if common.json {
         line(&json!(figures).to_string())?;
@@ -121,6 +129,22 @@ fn names(common: &Common) -> Names {
             status_label: metrics.status_label,
         },
     )
+}
+
+/// A scrape as text. Where it is none, the parser says why and where.
+fn text(file: &Path) -> Result<String, Failure> {
+    let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    String::from_utf8(body).map_err(|error| match check(error.as_bytes()) {
+        Err(fault) => Failure::new(place(file, &fault), CORRECT),
+        Ok(_) => Failure::new(format!("{}: {error}", file.display()), CORRECT),
+    })
+}
+
+const CORRECT: &str = "correct what emits it";
+
+/// What is wrong with a scrape, and where.
+fn place(file: &Path, fault: &Malformed) -> String {
+    format!("{}:{}: {}", file.display(), fault.line, fault.reason)
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Failure {

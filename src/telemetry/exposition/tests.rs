@@ -192,6 +192,43 @@ fn metadata_may_be_said_once(#[case] body: &str, #[case] reason: &str) {
     refused(text(body), 2, reason);
 }
 
+/// What a person must be able to tell apart from the reason alone: each of
+/// these has a cause of its own.
+#[test]
+fn every_kind_of_bad_body_has_a_reason_of_its_own() {
+    let bodies: [(&str, &[u8]); 22] = [
+        ("empty", b""),
+        ("only blanks", b"  \n"),
+        ("only comments", b"# nothing\n"),
+        ("HTML page", b"<html>\n"),
+        ("CR line ends", b"a 1\r\n"),
+        ("NUL byte", b"a 1\nb\0 1\n"),
+        ("truncated", b"a 1\nb 2"),
+        ("not UTF-8", b"a 1\n\xff 1\n"),
+        ("byte order mark", b"\xef\xbb\xbfa 1\n"),
+        ("duplicate series", b"a 1\na 1\n"),
+        ("second TYPE", b"# TYPE a gauge\n# TYPE a gauge\n"),
+        ("unknown type", b"# TYPE a guage\n"),
+        ("label twice", b"a{b=\"1\",b=\"1\"} 1\n"),
+        ("label without quotes", b"a{b=1} 1\n"),
+        ("label not closed", b"a{b=\"1} 1\n"),
+        ("braces not closed", b"a{b=\"1\" 1\n"),
+        ("unknown escape", b"a{b=\"\\d\"} 1\n"),
+        ("no value", b"a\n"),
+        ("no number", b"a one\n"),
+        ("out of range", b"a 1e400\n"),
+        ("bad timestamp", b"a 1 1.5\n"),
+        ("exemplar in text", b"a 1 # {} 1\n"),
+    ];
+    let mut reasons = std::collections::HashMap::new();
+    for (kind, body) in bodies {
+        let reason = parse(body, Format::Text).expect_err(kind).reason;
+        if let Some(other) = reasons.insert(reason.clone(), kind) {
+            panic!("{kind} and {other} both give {reason:?}");
+        }
+    }
+}
+
 /// As the Go client has it for its own memory.
 #[test]
 fn openmetrics_may_have_a_gauge_and_a_counter_of_one_name() {
