@@ -9,6 +9,7 @@
 
 mod policy_support;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -292,6 +293,61 @@ proptest! {
             prop_assert_eq!(again.as_ref(), Ok(&exposition));
             prop_assert_eq!(again.unwrap().to_string(), printed);
         }
+    }
+}
+
+proptest! {
+    /// On what the library can read it is a second opinion.
+    #[test]
+    fn simple_text_is_read_as_prometheus_parse_reads_it(
+        series in prop::collection::btree_map(
+            ("[a-z_]{1,8}", prop::collection::btree_map("[a-z]{1,4}", "[A-Za-z0-9/ ._-]{1,8}", 0..3)),
+            -1e9_f64..1e9,
+            1..12,
+        ),
+        counts in prop::array::uniform3(0_u32..1000),
+    ) {
+        // `le` and `quantile` mean something to the library in any family.
+        let is_plain = |labels: &BTreeMap<String, String>| !labels.contains_key("le");
+        let mut body = String::new();
+        for ((name, labels), value) in series.iter().filter(|((_, labels), _)| is_plain(labels)) {
+            let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            writeln!(body, "Z{name}{labels} {value}").unwrap();
+        }
+        writeln!(body, "# TYPE Histogram histogram").unwrap();
+        for (bound, count) in ["0.5", "1", "+Inf"].iter().zip(counts) {
+            writeln!(body, "Histogram_bucket{{le=\"{bound}\"}} {count}").unwrap();
+        }
+
+        let ours = parse(&body, Format::Text).unwrap();
+        let theirs = prometheus_parse::Scrape::parse(body.lines().map(|line| Ok(line.to_owned()))).unwrap();
+        let mut read = 0;
+        for sample in &theirs.samples {
+            let of_it = ours.samples().iter().filter(|our| {
+                our.name == sample.metric
+                    && our.labels.len() == sample.labels.len()
+                    && our.labels.iter().all(|label| sample.labels.get(&label.name) == Some(label.value.as_ref()))
+            });
+            match &sample.value {
+                prometheus_parse::Value::Untyped(value) => {
+                    let found: Vec<f64> = of_it.map(|our| our.value).collect();
+                    prop_assert_eq!(found, vec![*value]);
+                    read += 1;
+                }
+                prometheus_parse::Value::Histogram(buckets) => {
+                    let found: Vec<(f64, f64)> = buckets.iter().map(|one| (one.less_than, one.count)).collect();
+                    let expected: Vec<(f64, f64)> = ours
+                        .named("Histogram_bucket")
+                        .map(|our| (our.label("le").unwrap().parse().unwrap(), our.value))
+                        .collect();
+                    prop_assert_eq!(found, expected);
+                    read += 3;
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+        prop_assert_eq!(read, ours.samples().len());
     }
 }
 

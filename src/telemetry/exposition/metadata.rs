@@ -116,19 +116,19 @@ impl<'a> FamilyTable<'a> {
     pub(super) fn add(&mut self, entry: Entry<'a>, format: Format, line: usize) -> Result<(), Reason> {
         let Entry { name, fact } = entry;
         let known = self.index.get(&name).copied();
-        let place = match known.filter(|&place| !self.families[place].says(&fact)) {
-            Some(place) => place,
-            None => {
-                if known.is_some() {
-                    if format == Format::Text {
-                        return Err(second(fact.keyword(), &name));
-                    }
-                    self.namesakes.push((self.families.len(), line, fact.keyword()));
+        let has_room = known.filter(|&place| !self.families[place].says(&fact));
+        let place = if let Some(place) = has_room {
+            place
+        } else {
+            if known.is_some() {
+                if format == Format::Text {
+                    return Err(second(fact.keyword(), &name));
                 }
-                self.families.push(Family { name: name.clone(), kind: None, help: None, unit: None });
-                self.index.insert(name, self.families.len() - 1);
-                self.families.len() - 1
+                self.namesakes.push((self.families.len(), line, fact.keyword()));
             }
+            self.families.push(Family { name: name.clone(), kind: None, help: None, unit: None });
+            self.index.insert(name, self.families.len() - 1);
+            self.families.len() - 1
         };
         let family = &mut self.families[place];
         match fact {

@@ -3,6 +3,7 @@
 //! Apache-2.0), and properties. `tests/telemetry_prometheus.rs` compares with a
 //! real Prometheus.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -46,15 +47,13 @@ fn window_of(name: &str, labels: &str) -> Vec<Bucket> {
         if series != name || !wanted.iter().all(|label| has.contains(label)) {
             continue;
         }
-        let has: String = has
-            .iter()
-            .filter_map(|label| label.split_once('='))
-            .map(|(label, value)| format!("{label}=\"{value}\","))
-            .collect();
         for (le, count) in words.map(|bucket| bucket.split_once(':').unwrap()) {
-            let bucket = format!("{name}_bucket{{{has}le=\"{le}\"}}");
-            earlier.push_str(&format!("{bucket} 0\n"));
-            later.push_str(&format!("{bucket} {count}\n"));
+            let mut bucket = format!("{name}_bucket{{le=\"{le}\"");
+            for (label, value) in has.iter().filter_map(|label| label.split_once('=')) {
+                write!(bucket, ",{label}=\"{value}\"").unwrap();
+            }
+            writeln!(earlier, "{bucket}}} 0").unwrap();
+            writeln!(later, "{bucket}}} {count}").unwrap();
         }
     }
     assert!(!later.is_empty(), "no series {name} {labels}");
