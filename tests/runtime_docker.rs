@@ -328,6 +328,20 @@ async fn requests_without_an_answer_are_counted() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_another_stands_in_for_is_counted() {
+    with_docker(async |world| {
+        world.use_rendered();
+        let end = async || {
+            let green = world.runtime.observe().await.unwrap().in_slot(Slot::Green).unwrap().id.clone();
+            let options = None::<bollard::query_parameters::StopContainerOptions>;
+            world.docker.stop_container(&green, options).await.unwrap();
+        };
+        runtime_suite::a_slot_that_another_stands_in_for_is_counted(&world.runtime, world, end).await;
+    })
+    .await;
+}
+
 /// No proxy at all, and one whose configuration keeps no log of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_proxy_does_not_tell_is_not_zero() {

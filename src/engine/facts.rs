@@ -76,7 +76,7 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
         "instances": instances.len(),
         "healthy": unwell.is_none() && !instances.is_empty(),
         "health": health.as_str(),
-        "health_detail": unwell.map(|instance| why_unwell(instance)),
+        "health_detail": unwell.map(why_unwell),
         "restarts": instances.iter().map(|instance| instance.restarts).sum::<u64>(),
         "oom_kills": instances.iter().filter(|instance| instance.oom_killed).count(),
         "proxy_failures": evidence.unanswered.as_ref().ok(),

@@ -72,7 +72,8 @@ impl Measurements {
         }
     }
 
-    /// Scrapes an instance and keeps what it said.
+    /// Scrapes an instance and keeps what it said. What could not stand in a
+    /// window is a fault at once, and is not kept to spoil the windows after it.
     pub(super) async fn look(
         &self,
         instance: &Instance,
@@ -85,7 +86,9 @@ impl Measurements {
             reason: "the instance has no address that this machine reaches".into(),
         })?;
         let snapshot = self.scraper.scrape(endpoint, path, &instance.id, clock).await?;
-        self.keep(&group(instance), &snapshot, manifest.canary.window);
+        if is_whole(&snapshot, manifest)? {
+            self.keep(&group(instance), &snapshot, manifest.canary.window);
+        }
         Ok(snapshot)
     }
 
@@ -148,6 +151,23 @@ impl Measurements {
         }
     }
 }
+
+/// Whether a window may begin with this scrape. With a histogram that lacks its
+/// last bucket it may not: when the bucket is back, it would count in full.
+///
+/// # Errors
+/// What makes it unusable in any window.
+fn is_whole(snapshot: &Snapshot, manifest: &Manifest) -> Result<bool, MeasureFault> {
+    let nominal = manifest.canary.window;
+    // As if the process had counted all of it in one window.
+    let before =
+        Snapshot { taken_at: snapshot.taken_at - age(nominal), body: NOTHING.into(), ..snapshot.clone() };
+    let life = measure(&[before], std::slice::from_ref(snapshot), &names(manifest), nominal)?;
+    Ok(life.requests == 0 || life.buckets.is_empty() || life.p99.is_some())
+}
+
+/// A scrape without anything that counts, in both formats.
+const NOTHING: &str = "up 1\n# EOF\n";
 
 /// Which instances are judged together: those of one mode in one slot. Also the
 /// name of a folder.

@@ -42,7 +42,7 @@ fn whole(value: &Value) -> Option<u64> {
         reason = "checked: whole, not negative, and small enough to be exact"
     )]
     let from_real = |real: f64| {
-        let is_count = real >= 0.0 && real <= 9e15 && real.fract() == 0.0;
+        let is_count = (0.0..=9e15).contains(&real) && real.fract() == 0.0;
         is_count.then_some(real as u64)
     };
     value.as_u64().or_else(|| from_real(value.as_f64()?))

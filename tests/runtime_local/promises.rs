@@ -44,6 +44,14 @@ promises!(
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_another_stands_in_for_is_counted() {
+    let local = Local::new();
+    let runtime = &local.world.runtime;
+    let end = async || runtime.kill(Slot::Green).await.unwrap();
+    runtime_suite::a_slot_that_another_stands_in_for_is_counted(runtime, &local, end).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_proxy_tells_is_not_zero() {
     let local = Local::new();
     runtime_suite::what_the_proxy_does_not_tell_is_not_zero(&local.world.runtime).await;

@@ -282,6 +282,33 @@ pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harne
     assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), 0);
 }
 
+/// A request counts for the slot that was given it and did not answer, also
+/// where its client has an answer: another slot stood in. `end` ends what runs
+/// in the green slot for good.
+pub async fn a_slot_that_another_stands_in_for_is_counted(
+    runtime: &dyn Runtime,
+    harness: &dyn Harness,
+    end: impl AsyncFnOnce(),
+) {
+    platform(runtime, harness).await;
+    let begin = SystemClock.wall();
+    for slot in Slot::ALL {
+        runtime.start(&harness.spec(slot, Mode::Stable, "0"), None).await.unwrap();
+        healthy(runtime, slot).await;
+    }
+    let shares = Slot::ALL.map(|slot| Share { slot, percent: 50 }).into();
+    let routes = Routes { generation: "halves".into(), shares };
+    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
+    end().await;
+    let http = client();
+    eventually("a request for the slot that is gone is counted", async || {
+        get(&http, harness.public(), "/").await.unwrap();
+        (runtime.unanswered(Slot::Green, begin).await.unwrap() > 0).then_some(())
+    })
+    .await;
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
+}
+
 /// A proxy that keeps no such log is an error, not a release without failures.
 pub async fn what_the_proxy_does_not_tell_is_not_zero(runtime: &dyn Runtime) {
     let error = runtime.unanswered(Slot::Green, SystemClock.wall()).await.unwrap_err();

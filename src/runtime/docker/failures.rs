@@ -3,7 +3,7 @@
 
 use bollard::errors::Error;
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 
 use super::DockerRuntime;
@@ -24,8 +24,8 @@ const MOST_BYTES: usize = 2 << 20;
 
 const DOING: &str = "counting the requests that got no answer";
 
-/// How many requests of a slot got no answer since a moment by this machine's
-/// clock.
+/// How many requests of a slot got no answer since a moment. nginx writes the
+/// time of the daemon's machine, which is this one: others are refused.
 pub async fn unanswered(
     runtime: &DockerRuntime,
     slot: Slot,
@@ -35,7 +35,6 @@ pub async fn unanswered(
     let Some(proxy) = containers::in_role(&runtime.client, Role::Proxy).await? else {
         return Err(unknown("there is no proxy".to_owned()));
     };
-    let since = since + ahead(runtime).await?;
     let (log, is_whole) = match whole(runtime, &proxy.id).await {
         Ok(Some(log)) => (log, true),
         Ok(None) => (end(runtime, &proxy.id).await?, false),
@@ -48,20 +47,6 @@ pub async fn unanswered(
         Err(failure) => return Err(failure.error),
     };
     failures::count(&log, is_whole, slot, since).map_err(|reason| unknown(format!("{LOG}: {reason}")))
-}
-
-/// How far the clock of a daemon on another machine is ahead of this one's:
-/// its nginx writes its own time.
-async fn ahead(runtime: &DockerRuntime) -> Result<TimeDelta, RuntimeError> {
-    if runtime.reach.is_local {
-        return Ok(TimeDelta::zero());
-    }
-    let info = runtime.client.read("asking the daemon's clock", runtime.client.docker.info()).await?;
-    let theirs = info.system_time.as_deref().and_then(|time| time.parse::<DateTime<Utc>>().ok());
-    theirs.map(|theirs| theirs - runtime.clock.wall()).ok_or_else(|| RuntimeError::Engine {
-        doing: "asking the daemon's clock".to_owned(),
-        reason: "it does not tell the time".to_owned(),
-    })
 }
 
 /// The whole log; `None` when it is too long for that.
