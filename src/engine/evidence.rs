@@ -33,10 +33,30 @@ impl SlotLook {
     }
 }
 
-/// Measures every slot in which a release runs, the stable first. A stable
-/// release that has ended is no news of the canary, and is left out.
+/// Measures every slot in which a release runs, the stable first.
 pub(super) async fn look(core: &Core, manifest: &Manifest, observed: &Observed) -> Vec<SlotLook> {
     let mut looks = Vec::new();
+    for Group { slot, release, instances } in groups(observed) {
+        let measured = group_window(core, manifest, &instances).await;
+        looks.push(SlotLook { slot, release, instances, measured });
+    }
+    looks
+}
+
+/// The instances that are judged together.
+pub(super) struct Group {
+    /// Where.
+    pub slot: Slot,
+    /// The release of the first instance.
+    pub release: Release,
+    /// At least one.
+    pub instances: Vec<Instance>,
+}
+
+/// What runs in the slots, by slot and mode, the stable first. A stable release
+/// that has ended is no news of the canary, and is left out.
+pub(super) fn groups(observed: &Observed) -> Vec<Group> {
+    let mut groups = Vec::new();
     for slot in Slot::ALL {
         for mode in [Mode::Stable, Mode::Canary] {
             let is_meant = |instance: &&Instance| {
@@ -47,12 +67,11 @@ pub(super) async fn look(core: &Core, manifest: &Manifest, observed: &Observed) 
             let Some(release) = instances.iter().find_map(|instance| instance.release.clone()) else {
                 continue;
             };
-            let measured = group_window(core, manifest, &instances).await;
-            looks.push(SlotLook { slot, release, instances, measured });
+            groups.push(Group { slot, release, instances });
         }
     }
-    looks.sort_by_key(|look| look.release.mode);
-    looks
+    groups.sort_by_key(|group| group.release.mode);
+    groups
 }
 
 /// The facts about the canary, `None` where none runs. `at` chooses a slot,

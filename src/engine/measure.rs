@@ -21,7 +21,8 @@ use crate::domain::stack::Role;
 use crate::manifest::Manifest;
 use crate::runtime::Instance;
 use crate::telemetry::{
-    Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, measure,
+    Archive, Explained, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, explain,
+    measure,
 };
 
 /// Scrapes kept in memory over one window; more would not choose better.
@@ -46,6 +47,12 @@ impl From<MeasureFault> for Unmeasured {
     fn from(fault: MeasureFault) -> Self {
         Self { fault, instance: None }
     }
+}
+
+/// The scrapes between which a window lies.
+struct Ends {
+    earlier: Vec<Snapshot>,
+    later: Vec<Snapshot>,
 }
 
 /// The scrapes of a project.
@@ -110,16 +117,21 @@ impl Measurements {
         recent.retain(|_, known| !known.is_empty());
     }
 
-    /// What happened in the window that ends with these scrapes of a group.
-    fn window(&self, group: &str, now: &[Taken], manifest: &Manifest) -> Result<Measured, MeasureFault> {
-        let nominal = manifest.canary.window;
+    /// The last thing that an instance said, as far as this process knows.
+    pub(super) fn latest(&self, instance: &Instance) -> Option<Snapshot> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.get(&group(instance))?.iter().rev().find(|seen| seen.instance == instance.id).cloned()
+    }
+
+    /// Both ends of the window that ends with these scrapes of a group.
+    fn ends(&self, group: &str, now: &[Taken], nominal: Duration) -> Result<Ends, MeasureFault> {
         let known = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             recent.get(group).cloned().unwrap_or_default()
         };
         let earlier: Vec<Snapshot> = round::earlier(&known, now, nominal)?.into_iter().cloned().collect();
-        let later: Vec<Snapshot> = now.iter().map(|taken| taken.snapshot.clone()).collect();
-        measure(&earlier, &later, &names(manifest), nominal)
+        let later = now.iter().map(|taken| taken.snapshot.clone()).collect();
+        Ok(Ends { earlier, later })
     }
 
     /// Forgets every scrape, after a teardown.
@@ -199,6 +211,25 @@ pub(super) async fn group_window(
     manifest: &Manifest,
     instances: &[Instance],
 ) -> Result<Measured, Unmeasured> {
+    let Ends { earlier, later } = ends(core, manifest, instances).await?;
+    Ok(measure(&earlier, &later, &names(manifest), manifest.canary.window)?)
+}
+
+/// The same, and how it came about.
+pub(super) async fn explained_window(
+    core: &super::core::Core,
+    manifest: &Manifest,
+    instances: &[Instance],
+) -> Result<Explained, Unmeasured> {
+    let Ends { earlier, later } = ends(core, manifest, instances).await?;
+    Ok(explain(&earlier, &later, &names(manifest), manifest.canary.window)?)
+}
+
+async fn ends(
+    core: &super::core::Core,
+    manifest: &Manifest,
+    instances: &[Instance],
+) -> Result<Ends, Unmeasured> {
     let Some(first) = instances.first() else {
         let absent = WindowFault::Absent { family: manifest.metrics.requests.clone() };
         return Err(MeasureFault::from(absent).into());
@@ -209,7 +240,7 @@ pub(super) async fn group_window(
         let snapshot = look.map_err(|fault| Unmeasured { fault, instance: Some(named(instance)) })?;
         now.push(Taken { snapshot, started_at: instance.started_at });
     }
-    Ok(core.measurements.window(&group(first), &now, manifest)?)
+    Ok(core.measurements.ends(&group(first), &now, manifest.canary.window)?)
 }
 
 /// An instance by name and address, for people.

@@ -20,6 +20,7 @@ mod journal;
 mod lock;
 mod measure;
 mod memory;
+mod metrics;
 mod operation;
 mod probe;
 mod project;
@@ -39,6 +40,7 @@ pub use event::{
     Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
     StepResult,
 };
+pub use metrics::{GroupMetrics, NoWindow, Seen};
 pub use project::Project;
 pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};

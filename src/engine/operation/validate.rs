@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::context::Context;
 use super::super::halt::Halt;
+use super::super::metrics;
 use super::super::session::{Session, engine_kind};
 use super::super::stage::{absent, stack_files};
 use crate::domain::Routes;
@@ -86,7 +87,17 @@ async fn with_session(context: &Context, document: &Document, session: &Session)
     timed(PORT, port(manifest, session).await, began).await;
     let began = context.core.clock.instant();
     timed(PROXY, proxy(context, manifest, session).await, began).await;
+    warn(context, manifest, session).await;
     failed
+}
+
+/// Warns of what passes and may still surprise. Where nothing runs there is
+/// nothing that could be known.
+async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
+    let Ok(observed) = session.runtime.observe().await else { return };
+    for line in metrics::misfits(&context.core, manifest, &observed).await {
+        context.notice(format!("warning: {line}"));
+    }
 }
 
 async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
