@@ -22,6 +22,7 @@ mod files;
 mod helper;
 mod images;
 mod info;
+mod judge;
 mod labels;
 mod logs;
 mod marker;
@@ -160,6 +161,14 @@ impl Runtime for DockerRuntime {
         routes: &Routes,
     ) -> Result<Check, RuntimeError> {
         proxy::check(self, stack, files, routes).await
+    }
+
+    async fn check_policies(
+        &self,
+        stack: &Stack,
+        policies: &std::path::Path,
+    ) -> Result<Option<Check>, RuntimeError> {
+        judge::judge(&self.client, stack, policies).await
     }
 
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {
