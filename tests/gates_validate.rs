@@ -50,7 +50,7 @@ fn failed_checks_and_refused_policies_are_told_together() {
     validated(&world, "a := a", None)
         .ends_with(1)
         .says("FAIL  port free")
-        .says("1 of 5 checks failed; the policies are refused by the embedded engine: ");
+        .says("2 of 5 checks failed; the policies are refused by the embedded engine: ");
 }
 
 #[test]
