@@ -96,7 +96,12 @@ impl Interpreter {
                 if cause == NO_SUCH_RULE {
                     return Ok(None);
                 }
-                return Err(if is_out_of_time(&cause) { out_of_time(limit) } else { unusable(cause) });
+                if is_out_of_time(&cause) {
+                    return Err(out_of_time(limit));
+                }
+                // A builtin's own errors do not say where.
+                let is_placed = cause.contains(".rego:");
+                return Err(unusable(if is_placed { cause } else { format!("{rule}: {cause}") }));
             }
         };
         serde_json::to_value(&value)
