@@ -10,22 +10,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
 use super::event::StateEvent;
-use super::facts::{self, CanaryEvidence};
+use super::evidence::{self, SlotLook};
+use super::facts;
 use super::gate;
-use super::measure::{slot_window, told};
+use super::measure::told;
 use super::operation::{generated_state, observe_chaos, settle_chaos};
 use super::probe::Prober;
 use super::session::Session;
 use super::stage::stack_files;
 use super::state::{Connection, GateView, Live, Reading, Sample};
 use super::violation;
-use crate::domain::stack::Role;
 use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest};
 use crate::policy::{Decision, PolicyBundle};
-use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
-use crate::telemetry::{MeasureFault, Measured, WindowFault};
+use crate::runtime::{Observed, RuntimeEvent};
+use crate::telemetry::{MeasureFault, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -73,13 +73,6 @@ pub struct Looker {
     given: Option<String>,
     /// Why the last look could not be recorded.
     unrecorded: Option<String>,
-}
-
-/// What a look found in a slot.
-struct SlotLook {
-    instance: Instance,
-    release: Release,
-    measured: Result<Measured, MeasureFault>,
 }
 
 impl Looker {
@@ -158,20 +151,13 @@ impl Looker {
     }
 
     async fn look_at_slots(&self, manifest: &Manifest, observed: &Observed) -> Vec<SlotLook> {
-        let mut slots = Vec::new();
+        let slots = evidence::look(&self.core, manifest, observed).await;
         let mut fault = None;
-        for instance in &observed.instances {
-            let (Role::App { .. }, Some(release)) = (instance.role, &instance.release) else { continue };
-            if matches!(instance.health, Health::Exited(_)) && release.mode == Mode::Stable {
-                continue;
+        for look in slots.iter().filter(|look| look.release.mode == Mode::Canary) {
+            for instance in &look.instances {
+                fault = observe_chaos(&self.core, &self.prober, instance).await.or(fault);
             }
-            let measured = slot_window(&self.core, manifest, instance).await;
-            if release.mode == Mode::Canary {
-                fault = observe_chaos(&self.core, &self.prober, instance).await;
-            }
-            slots.push(SlotLook { instance: instance.clone(), release: release.clone(), measured });
         }
-        slots.sort_by_key(|slot| slot.release.mode);
         self.core.tell_state(StateEvent::Chaos(fault));
         slots
     }
@@ -180,19 +166,16 @@ impl Looker {
         if slots.is_empty() {
             return;
         }
-        let readings = slots.iter().filter_map(|look| match look.instance.role {
-            Role::App { slot, .. } => Some(Reading {
-                mode: look.release.mode,
-                slot,
-                measured: look.measured.clone().map_err(|fault| told(&fault)),
-                passed: match look.measured {
-                    Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
-                        Some(Duration::from_millis(actual_ms))
-                    }
-                    Ok(_) | Err(_) => None,
-                },
-            }),
-            Role::Proxy | Role::Policy => None,
+        let readings = slots.iter().map(|look| Reading {
+            mode: look.release.mode,
+            slot: look.slot,
+            measured: look.measured.clone().map_err(|unmeasured| told(&unmeasured.fault)),
+            passed: match look.measured.as_ref().map_err(|unmeasured| &unmeasured.fault) {
+                Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
+                    Some(Duration::from_millis(*actual_ms))
+                }
+                Ok(_) | Err(_) => None,
+            },
         });
         let sample = Sample {
             taken_at: self.core.clock.wall(),
@@ -218,9 +201,9 @@ impl Looker {
     async fn tell_gates(&mut self, manifest: &Manifest, session: &Session, slots: &[SlotLook]) {
         self.give_policies(manifest, session).await;
         let infra_input = infra_input(&self.core, manifest, session).await;
-        let canary_input = canary_input(&self.core, manifest, slots);
+        let canary_input = evidence::of_canary(&self.core, manifest, session, slots, None).await;
         let canary = slots.iter().find(|look| look.release.mode == Mode::Canary);
-        let judged = canary.map_or("", |look| look.instance.id.as_str());
+        let judged = canary.map_or("", SlotLook::id);
         let mut views: Vec<GateView> = Vec::new();
         for (point, blocks) in POINTS {
             let is_canary = point == GatePoint::PromoteStable;
@@ -245,7 +228,7 @@ impl Looker {
                 views.push(GateView { gate: package, blocks: blocks.into(), decision });
             }
         }
-        let present: Vec<&str> = slots.iter().map(|look| look.instance.id.as_str()).collect();
+        let present: Vec<&str> = slots.iter().map(SlotLook::id).collect();
         let noted = violation::end_of_gone(&self.core, &present).await;
         self.told(noted);
         self.core.tell_state(StateEvent::Gates(views));
@@ -290,17 +273,6 @@ async fn infra_input(core: &Core, manifest: &Manifest, session: &Session) -> ser
     facts::infra(&host, manifest, core.clock.wall())
 }
 
-fn canary_input(core: &Core, manifest: &Manifest, slots: &[SlotLook]) -> Option<serde_json::Value> {
-    let canary = slots.iter().find(|look| look.release.mode == Mode::Canary)?;
-    let stable = slots.iter().find(|look| look.release.mode == Mode::Stable);
-    let evidence = CanaryEvidence {
-        instance: &canary.instance,
-        measured: &canary.measured,
-        stable: stable.and_then(|look| look.measured.as_ref().ok()),
-    };
-    Some(facts::canary(&evidence, manifest, core.clock.wall()))
-}
-
 /// Asks one gate with the facts of this moment.
 pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision, String> {
     let document = core.document().map_err(|error| error.to_string())?;
@@ -327,7 +299,7 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
         let input = if is_canary {
             let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
             let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
-            canary_input(core, manifest, &slots)
+            evidence::of_canary(core, manifest, &session, &slots, None).await
         } else {
             Some(infra_input(core, manifest, &session).await)
         };

@@ -18,11 +18,13 @@ mod opa;
 mod rego;
 mod settle;
 pub mod testing;
+mod waiting;
 
 pub use bundle::{Module, PolicyBundle, STARTERS};
 pub use embedded::EmbeddedEngine;
 pub use model::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
 pub use opa::OpaEngine;
+pub use waiting::SampleSize;
 
 use async_trait::async_trait;
 use serde_json::Value;

@@ -8,6 +8,7 @@
 
 pub mod docker;
 mod error;
+mod failures;
 pub mod local;
 mod model;
 
@@ -21,6 +22,7 @@ pub use model::{
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::domain::stack::{ContainerSpec, Stack};
@@ -119,6 +121,12 @@ pub trait Runtime: Send + Sync {
     /// Lines of a service's log (`app-blue`, `nginx`, `opa`); with
     /// `request.follow` until the receiver is dropped.
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
+
+    /// How many requests, since a moment, the proxy gave to a slot and got no
+    /// answer to: refused, cut off or timed out, whether or not another slot
+    /// took over. The service's own metrics cannot show these. A request that
+    /// its client gave up does not count. An error where it cannot be known.
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError>;
 
     /// What changes from outside (started, died, health), until the receiver
     /// is dropped or the connection ends.

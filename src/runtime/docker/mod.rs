@@ -18,6 +18,7 @@ mod containers;
 mod create;
 mod events;
 mod exec;
+mod failures;
 mod files;
 mod helper;
 mod images;
@@ -40,6 +41,7 @@ mod usage;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use self::client::Client;
@@ -214,6 +216,10 @@ impl Runtime for DockerRuntime {
 
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError> {
         logs::stream(&self.client, request).await
+    }
+
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+        failures::unanswered(self, slot, since).await
     }
 
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {

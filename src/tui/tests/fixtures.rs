@@ -463,6 +463,7 @@ pub fn inconclusive_canary_gate() -> GateView {
         observed: json!(12),
         limit: json!(50),
     });
+    decision.result = json!({"waiting_helps": true, "sample": {"seen": 12, "needed": 50}});
     GateView { gate: "canary".into(), blocks: "promote stable".into(), decision: Some(decision) }
 }
 
