@@ -6,10 +6,12 @@
 //!
 //! [`OpaEngine`] asks Open Policy Agent over HTTP, [`EmbeddedEngine`]
 //! evaluates the same files in this process; [`PolicyBundle`] is what is on
-//! disk, [`testing`] runs the policies' own tests.
+//! disk, [`testing`] runs the policies' own tests, [`check`] finds what OPA would
+//! not load.
 
 pub mod answer;
 mod bundle;
+pub mod check;
 mod embedded;
 mod model;
 mod opa;

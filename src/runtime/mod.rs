@@ -63,6 +63,18 @@ pub trait Runtime: Send + Sync {
         routes: &Routes,
     ) -> Result<Check, RuntimeError>;
 
+    /// What the stack's policy engine says of a folder of policies, strictly,
+    /// in its own words; `None` where there is no such engine to ask, or not
+    /// yet. Loads nothing into the engine that runs.
+    async fn check_policies(
+        &self,
+        stack: &Stack,
+        policies: &std::path::Path,
+    ) -> Result<Option<Check>, RuntimeError> {
+        let _ = (stack, policies);
+        Ok(None)
+    }
+
     /// Creates the networks and volumes of the stack that do not exist yet.
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError>;
 

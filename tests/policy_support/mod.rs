@@ -39,6 +39,11 @@ impl Policies {
         policies
     }
 
+    /// A folder with nothing in it.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     pub fn with_data(data: &Value) -> Self {
         let policies = Self::starters();
         policies.write("data.json", &data.to_string());

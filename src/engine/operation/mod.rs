@@ -8,6 +8,7 @@ mod deploy;
 mod init;
 mod load;
 mod plan;
+mod policies;
 mod promote_canary;
 mod promote_stable;
 mod rollback;

@@ -23,6 +23,7 @@ mod files;
 mod helper;
 mod images;
 mod info;
+mod judge;
 mod labels;
 mod logs;
 mod marker;
@@ -162,6 +163,14 @@ impl Runtime for DockerRuntime {
         routes: &Routes,
     ) -> Result<Check, RuntimeError> {
         proxy::check(self, stack, files, routes).await
+    }
+
+    async fn check_policies(
+        &self,
+        stack: &Stack,
+        policies: &std::path::Path,
+    ) -> Result<Option<Check>, RuntimeError> {
+        judge::judge(&self.client, stack, policies).await
     }
 
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {

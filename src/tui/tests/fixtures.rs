@@ -474,6 +474,18 @@ pub fn opa_down() -> GateView {
     GateView { gate: "infra".into(), blocks: "deploy".into(), decision: Some(decision) }
 }
 
+/// An engine that decides by what is no longer on disk.
+pub fn opa_stale() -> GateView {
+    let mut view = opa_down();
+    let fault =
+        Fault::Stale { reason: "policies/infra.rego on disk is not what the engine has loaded".into() };
+    if let Some(decision) = &mut view.decision {
+        decision.fault = Some(fault);
+        decision.revision = "3f9c2ab41d07".into();
+    }
+    view
+}
+
 fn not_asked(gate: &str, blocks: &str) -> GateView {
     GateView { gate: gate.into(), blocks: blocks.into(), decision: None }
 }

@@ -77,7 +77,7 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
     let mut spans = vec![
         Span::styled(format!(" {sign} "), style),
         Span::styled(format!("{name} "), theme.strong),
-        Span::styled(decision.verdict.as_str(), style),
+        Span::styled(decision.word(), style),
     ];
     let consequence = [Span::styled(" → blocks ", theme.dim), Span::styled(blocks, theme.text)];
     let needed: usize = spans.iter().chain(&consequence).map(|span| text::width(&span.content)).sum();
