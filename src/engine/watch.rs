@@ -24,7 +24,7 @@ use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest};
 use crate::policy::{Decision, PolicyBundle};
-use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
+use crate::runtime::{Health, Instance, Observed, RuntimeError, RuntimeEvent};
 use crate::telemetry::{MeasureFault, Measured, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
@@ -122,14 +122,19 @@ impl Looker {
 
     async fn look_at_stack(&mut self, manifest: &Manifest) -> Result<(), String> {
         let core = Arc::clone(&self.core);
-        let told = |error: crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
+        let told = |error: RuntimeError| format!("{error}; {}", error.next_step());
         let session = core.session(manifest).await.map_err(told)?;
         let info = session.runtime.info().await.map_err(told)?;
         core.tell_state(StateEvent::Connection(Connection::Up(info)));
         if self.events.is_none() {
             self.events = session.runtime.events().await.ok();
         }
-        let observed = session.runtime.observe().await.map_err(told)?;
+        let observed = session.runtime.observe().await.map_err(|error| {
+            if let RuntimeError::ProxySilent { seen, .. } = &error {
+                core.tell_state(StateEvent::Instances(seen.clone()));
+            }
+            told(error)
+        })?;
         settle_chaos(&core, &observed).await;
         core.tell_state(StateEvent::Instances(observed.instances.clone()));
         core.tell_state(StateEvent::Live(live(manifest, &observed)));

@@ -38,6 +38,9 @@ pub trait Runtime: Send + Sync {
     async fn info(&self) -> Result<EngineInfo, RuntimeError>;
 
     /// Everything of this project that exists now, with health, in one look.
+    /// Proxy and policy engine are only healthy when they answer. Fails with
+    /// [`RuntimeError::ProxySilent`], which carries what was seen, where a proxy
+    /// runs that does not tell what it serves.
     async fn observe(&self) -> Result<Observed, RuntimeError>;
 
     /// Whether an image is present, and as which content. On the local target

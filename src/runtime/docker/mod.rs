@@ -12,6 +12,7 @@
 //! the new one provably does.
 
 mod abilities;
+mod checks;
 mod client;
 mod connect;
 mod containers;
@@ -19,6 +20,7 @@ mod create;
 mod events;
 mod exec;
 mod files;
+mod health;
 mod helper;
 mod images;
 mod info;
@@ -86,6 +88,7 @@ pub struct DockerRuntime {
     usage: usage::Meter,
     nginx: abilities::KnownVersions,
 }
+    checks: checks::KnownChecks,
 
 impl DockerRuntime {
     /// Connects to the daemon.
@@ -114,6 +117,7 @@ impl DockerRuntime {
             nginx: abilities::KnownVersions::default(),
         })
     }
+            checks: checks::KnownChecks::default(),
 
     /// Reaches releases at a port on the daemon's loopback instead of at their
     /// own addresses, as is done by itself with rootless engines and Docker
