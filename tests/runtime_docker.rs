@@ -9,6 +9,8 @@
 mod docker_harness;
 #[path = "runtime_docker/health.rs"]
 mod health;
+#[path = "runtime_docker/rotation.rs"]
+mod rotation;
 #[path = "support/runtime_suite.rs"]
 mod runtime_suite;
 
@@ -42,9 +44,9 @@ promises!(
     a_refused_configuration_leaves_the_old_one_serving,
     a_killed_release_is_seen,
     logs_are_told_and_followed,
+    a_proxy_that_hangs_is_not_healthy,
     changes_are_told,
     the_port_has_an_owner,
-    a_proxy_that_hangs_is_not_healthy,
     teardown_removes_all_and_only_ours,
     the_engine_describes_itself,
 );

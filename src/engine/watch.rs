@@ -1,5 +1,6 @@
 //! The watch: looks at the running stack again and again and tells what it
-//! sees; it changes nothing. Losing the engine is a state, never an end.
+//! sees; it changes nothing but that full logs are put aside. Losing the engine
+//! is a state, never an end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -140,6 +141,8 @@ impl Looker {
         core.tell_state(StateEvent::Live(live(manifest, &observed)));
         let slots = self.look_at_slots(manifest, &observed).await;
         self.tell_sample(manifest, &slots).await;
+        // A log that could not be put aside grows on until a later look can.
+        let _ = session.runtime.tend(&crate::render::stack(manifest)).await;
         self.tell_gates(manifest, &session, &slots).await;
         Ok(())
     }

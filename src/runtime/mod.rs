@@ -97,6 +97,12 @@ pub trait Runtime: Send + Sync {
     /// the public port. On any failure the old configuration keeps serving.
     async fn route(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
 
+    /// Keeps what a running stack writes bounded, where that is not done by
+    /// itself. For every look: most calls find that it is not time yet.
+    async fn tend(&self, _stack: &Stack) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     /// The generation that the proxy serves now, `None` when there is none.
     async fn generation(&self, stack: &Stack) -> Result<Option<String>, RuntimeError>;
 
