@@ -7,10 +7,14 @@
 
 #[path = "support/docker_harness.rs"]
 mod docker_harness;
+#[path = "runtime_docker/health.rs"]
+mod health;
+#[path = "runtime_docker/rotation.rs"]
+mod rotation;
 #[path = "support/runtime_suite.rs"]
 mod runtime_suite;
 
-use docker_harness::{World, with_docker};
+use docker_harness::{Relay, World, with_docker};
 use runtime_suite::{Harness as _, client, eventually, get, healthy};
 use swiftdeploy::domain::stack::Role;
 use swiftdeploy::domain::{Mode, Routes, Slot};
@@ -40,6 +44,7 @@ promises!(
     a_refused_configuration_leaves_the_old_one_serving,
     a_killed_release_is_seen,
     logs_are_told_and_followed,
+    a_proxy_that_hangs_is_not_healthy,
     changes_are_told,
     the_port_has_an_owner,
     teardown_removes_all_and_only_ours,
@@ -396,12 +401,15 @@ async fn a_proxy_that_runs_and_cannot_be_asked_is_an_error() {
         let error = world.runtime.observe().await.unwrap_err();
         let took = World::now() - started;
         assert!(took < std::time::Duration::from_secs(8), "{took:?}");
-        let RuntimeError::Engine { doing, reason } = &error else { panic!("{error:?}") };
-        assert_eq!((doing.as_str(), reason.as_str()), ("reading what the proxy serves", "it is paused"));
+        let RuntimeError::ProxySilent { reason, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(reason, "it is paused");
 
         // A moment's pause is waited for.
-        let (observed, end) = tokio::join!(world.runtime.observe(), async {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let relay = Relay::new(&world.host, &format!("/containers/{}/json", proxy.id));
+        let watched = world.connect_at(&relay.address).await;
+        let (observed, end) = tokio::join!(watched.observe(), async {
+            // Once for its state, and then again and again for its answer.
+            eventually("it has been asked more than once", async || (relay.seen() > 2).then_some(())).await;
             world.docker.unpause_container(&proxy.id).await
         });
         end.unwrap();

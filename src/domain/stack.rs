@@ -125,7 +125,8 @@ pub struct ContainerSpec {
     pub networks: Vec<String>,
     /// Ports published on the host.
     pub ports: Vec<PublishedPort>,
-    /// A health check run inside the container, if its image can.
+    /// A health check run inside the container. The Docker runtime leaves out
+    /// that of a proxy or policy engine whose image cannot run it.
     pub health: Option<HealthSpec>,
     /// `no`, `on-failure`, `always` or `unless-stopped`.
     pub restart: String,

@@ -1,5 +1,6 @@
 //! The watch: looks at the running stack again and again and tells what it
-//! sees; it changes nothing. Losing the engine is a state, never an end.
+//! sees; it changes nothing but that full logs are put aside. Losing the engine
+//! is a state, never an end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest};
 use crate::policy::{Decision, PolicyBundle};
-use crate::runtime::{Observed, RuntimeEvent};
+use crate::runtime::{Observed, RuntimeError, RuntimeEvent};
 use crate::telemetry::{MeasureFault, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
@@ -116,19 +117,26 @@ impl Looker {
 
     async fn look_at_stack(&mut self, manifest: &Manifest) -> Result<(), String> {
         let core = Arc::clone(&self.core);
-        let told = |error: crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
+        let told = |error: RuntimeError| format!("{error}; {}", error.next_step());
         let session = core.session(manifest).await.map_err(told)?;
         let info = session.runtime.info().await.map_err(told)?;
         core.tell_state(StateEvent::Connection(Connection::Up(info)));
         if self.events.is_none() {
             self.events = session.runtime.events().await.ok();
         }
-        let observed = session.runtime.observe().await.map_err(told)?;
+        let observed = session.runtime.observe().await.map_err(|error| {
+            if let RuntimeError::ProxySilent { seen, .. } = &error {
+                core.tell_state(StateEvent::Instances(seen.clone()));
+            }
+            told(error)
+        })?;
         faults::settle(&core, &observed).await;
         core.tell_state(StateEvent::Instances(observed.instances.clone()));
         core.tell_state(StateEvent::Live(live(manifest, &observed)));
         let slots = self.look_at_slots(manifest, &observed).await;
         self.tell_sample(manifest, &slots).await;
+        // A log that could not be put aside grows on until a later look can.
+        let _ = session.runtime.tend(&crate::render::stack(manifest)).await;
         self.tell_gates(manifest, &session, &slots).await;
         Ok(())
     }

@@ -8,6 +8,7 @@
 
 mod compose;
 mod error;
+mod health;
 mod opa;
 mod proxy;
 mod safe;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::proxy;
+use super::{health, proxy};
 use crate::domain::stack::{
     ContainerSpec, FileSet, HealthSpec, Mount, MountSource, NetworkSpec, PublishedPort, Role, Stack, env,
 };
@@ -147,6 +147,7 @@ fn proxy_container(manifest: &Manifest) -> ContainerSpec {
             host: manifest.nginx.port,
             container: manifest.nginx.port,
         }],
+        health: Some(health::proxy(manifest.nginx.port)),
         // Graceful: finish what runs. SIGTERM would cut it.
         stop_signal: "SIGQUIT".to_owned(),
         stop_grace: proxy::shutdown_timeout(manifest),
@@ -185,6 +186,7 @@ fn policy_container(manifest: &Manifest) -> ContainerSpec {
             host: manifest.policy.port,
             container: POLICY_PORT,
         }],
+        health: Some(health::policy(POLICY_PORT)),
         ..base(manifest, Role::Policy, POLICY.to_owned(), &manifest.policy.image)
     }
 }

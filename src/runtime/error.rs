@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Instance;
+
 /// A runtime could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -87,6 +89,16 @@ pub enum RuntimeError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The proxy runs but does not tell what it serves, which must not be taken
+    /// for "nothing": what gets the traffic could be replaced.
+    #[error("reading what the proxy serves: {reason}")]
+    ProxySilent {
+        /// What it does instead.
+        reason: String,
+        /// Everything of the project, the proxy as unhealthy; empty where that
+        /// was not asked.
+        seen: Vec<Instance>,
+    },
     /// Something did not start.
     #[error("{service} did not start: {reason}")]
     StartFailed {
@@ -148,6 +160,11 @@ impl RuntimeError {
                 "the old configuration keeps serving; correct the manifest and repeat".into()
             }
             Self::NotServed { .. } => "look at `swiftdeploy logs nginx`, then repeat".into(),
+            Self::ProxySilent { .. } => {
+                "wake the proxy (`docker unpause`, `kill -CONT`) or end it, then repeat; \
+                 the next deploy starts one that ended"
+                    .into()
+            }
             Self::StartFailed { service, .. } => format!("look at `swiftdeploy logs {service}`, then repeat"),
             Self::UnknownService { .. } => "see `swiftdeploy status --once`".into(),
             Self::File { .. } => "check permissions and free space".into(),

@@ -61,7 +61,7 @@ pub fn count(log: &str, is_whole: bool, slot: Slot, since: DateTime<Utc>) -> Res
 }
 
 /// How far lines may stand out of order: every worker writes its own.
-const ORDER: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+pub const ORDER: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
 
 fn fields(line: &str) -> Option<(DateTime<Utc>, &str)> {
     let mut parts = line.splitn(4, " | ");

@@ -40,6 +40,9 @@ pub trait Runtime: Send + Sync {
     async fn info(&self) -> Result<EngineInfo, RuntimeError>;
 
     /// Everything of this project that exists now, with health, in one look.
+    /// Proxy and policy engine are only healthy when they answer. Fails with
+    /// [`RuntimeError::ProxySilent`], which carries what was seen, where a proxy
+    /// runs that does not tell what it serves.
     async fn observe(&self) -> Result<Observed, RuntimeError>;
 
     /// Whether an image is present, and as which content. On the local target
@@ -107,6 +110,12 @@ pub trait Runtime: Send + Sync {
     /// configuration is checked, loaded, and its generation read back through
     /// the public port. On any failure the old configuration keeps serving.
     async fn route(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
+
+    /// Keeps what a running stack writes bounded, where that is not done by
+    /// itself. For every look: most calls find that it is not time yet.
+    async fn tend(&self, _stack: &Stack) -> Result<(), RuntimeError> {
+        Ok(())
+    }
 
     /// The generation that the proxy serves now, `None` when there is none.
     async fn generation(&self, stack: &Stack) -> Result<Option<String>, RuntimeError>;

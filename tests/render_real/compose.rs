@@ -30,6 +30,9 @@ struct Told {
 struct ToldHealth {
     test: Vec<String>,
     interval: u128,
+    timeout: u128,
+    start_period: u128,
+    retries: u32,
 }
 
 fn has_compose() -> bool {
@@ -90,7 +93,10 @@ fn every_value_reaches_the_engine_as_it_was_meant(#[case] name: &str, #[case] ma
             let check = told.healthcheck.unwrap();
             assert_eq!(check.test[0], "CMD");
             assert_eq!(check.test[1..], health.command);
-            assert_eq!(check.interval, health.interval.as_nanos());
+            let told = [check.interval, check.timeout, check.start_period];
+            let meant = [health.interval, health.timeout, health.start_period];
+            assert_eq!(told, meant.map(|duration| duration.as_nanos()));
+            assert_eq!(check.retries, health.retries);
         }
     }
 }
@@ -197,5 +203,9 @@ fn generated_stack_runs_without_swiftdeploy() {
     for spec in render::stack(&manifest).containers {
         let state = docker.call(["inspect", "-f", "{{.State.Status}} {{.Config.User}}", &spec.name]).unwrap();
         assert_eq!(state.trim(), format!("running {}", spec.user), "{}", spec.name);
+        wait_for("its health check", || {
+            let health = docker.call(["inspect", "-f", "{{.State.Health.Status}}", &spec.name])?;
+            if health.trim() == "healthy" { Ok(()) } else { Err(format!("{}: {health}", spec.name)) }
+        });
     }
 }

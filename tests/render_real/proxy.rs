@@ -2,6 +2,7 @@
 //! the service: what clients, operators and the service see.
 
 use rstest::rstest;
+use swiftdeploy::domain::stack::Role;
 use swiftdeploy::domain::{Routes, Share, Slot};
 use swiftdeploy::manifest::{Manifest, Split};
 use swiftdeploy::render;
@@ -286,4 +287,31 @@ fn crashed_slot_is_taken_over(#[case] image: &str, #[case] name: &str, #[case] l
     let lost =
         answers.iter().filter(|answer| (answer.status, answer.body.as_str()) != (200, "app-blue")).count();
     assert!(lost <= lost_at_most, "{lost} of 30");
+}
+
+/// The declared health check, run where the engine runs it: in the container,
+/// as its user. No release is behind the proxy, and none is asked for.
+#[rstest]
+#[case::debians_curl("health-curl", "PATH=/usr/sbin:/usr/bin:/bin")]
+#[case::alpines_wget("health-wget", "PATH=/usr/sbin:/bin")]
+fn health_check_asks_nginx_itself(#[case] name: &str, #[case] path: &str) {
+    let routes = Routes { generation: "empty".into(), shares: Vec::new() };
+    let Some(world) = World::new(name, "nginx:latest", &seed(), &routes) else { return };
+    let stack = render::stack(&seed());
+    let spec = stack.containers.iter().find(|spec| spec.role == Role::Proxy).unwrap();
+    let command = &spec.health.as_ref().unwrap().command;
+    let check = || {
+        let inside = ["exec", "-e", path, &world.proxy].into_iter();
+        world.docker.call(inside.chain(command.iter().map(String::as_str)))
+    };
+    check().unwrap();
+    let signal = |signal| {
+        let all_but_the_master = format!("kill -{signal} -1");
+        world.docker.call(["exec", &world.proxy, "sh", "-c", &all_but_the_master]).unwrap();
+    };
+    signal("STOP");
+    let refused = check().unwrap_err();
+    signal("CONT");
+    assert_eq!(refused.contains("curl:"), path.contains("/usr/bin"), "{refused}");
+    check().unwrap();
 }

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use swiftdeploy::domain::stack::{ContainerSpec, Stack};
 use swiftdeploy::domain::{Mode, Slot};
 use swiftdeploy::runtime::local::{ACCESS_LOG, LocalRuntime};
-use swiftdeploy::runtime::{ImagePresence, Runtime, StackFiles};
+use swiftdeploy::runtime::{ImagePresence, Instance, Runtime, StackFiles};
 
 use super::runtime_suite::{self, Harness};
-use super::world::{World, end, lives, options, pid};
+use super::world::{World, end, lives, options, pid, signal};
 
 /// One test for each promise of the suite.
 macro_rules! promises {
@@ -37,6 +37,7 @@ promises!(
     a_killed_release_is_seen,
     logs_are_told_and_followed,
     requests_without_an_answer_are_counted,
+    a_proxy_that_hangs_is_not_healthy,
     changes_are_told,
     the_port_has_an_owner,
     teardown_removes_all_and_only_ours,
@@ -132,6 +133,10 @@ impl Harness for Local {
 
     fn public(&self) -> SocketAddr {
         self.world.public()
+    }
+
+    async fn let_proxy_hang(&self, proxy: &Instance, hangs: bool) {
+        signal(if hangs { "STOP" } else { "CONT" }, pid(proxy));
     }
 
     async fn plant_strangers(&self) {

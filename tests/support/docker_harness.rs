@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::models::{ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
+use bollard::models::{ContainerCreateBody, HealthStatusEnum, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptions, RemoveVolumeOptions};
 use futures_util::{FutureExt as _, StreamExt as _};
 use swiftdeploy::clock::{Clock as _, SystemClock};
@@ -23,8 +24,14 @@ use swiftdeploy::domain::stack::{
     ContainerSpec, FileSet, HealthSpec, Mount, MountSource, NetworkSpec, PublishedPort, Role, Stack, label,
 };
 use swiftdeploy::domain::{Mode, Routes, Slot};
+use swiftdeploy::manifest::{Document, Manifest};
+use swiftdeploy::render;
 use swiftdeploy::runtime::docker::{DockerOptions, DockerRuntime};
-use swiftdeploy::runtime::{ProxyAbilities, ProxyConfigSource, ProxyRules, Runtime as _, StackFiles};
+use swiftdeploy::runtime::{
+    Instance, ProxyAbilities, ProxyConfigSource, ProxyRules, Runtime as _, StackFiles,
+};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::runtime_suite::{Harness, client, get};
 
@@ -41,7 +48,7 @@ pub struct World {
     pub docker: Docker,
     pub stack: Stack,
     pub policies: PathBuf,
-    host: String,
+    pub host: String,
     rendered: std::sync::atomic::AtomicBool,
     _folder: tempfile::TempDir,
 }
@@ -85,13 +92,43 @@ impl World {
 
     /// The same project seen by another process.
     pub async fn connect(&self) -> DockerRuntime {
-        connect(&self.host, &self.stack.project).await
+        self.connect_at(&self.host).await
+    }
+
+    /// The same, with the daemon's socket at another place.
+    pub async fn connect_at(&self, host: &str) -> DockerRuntime {
+        connect(host, &self.stack.project).await
     }
 
     /// From now on the proxy gets what `render` makes of a manifest, instead
     /// of the smallest configuration that will do.
     pub fn use_rendered(&self) {
         self.rendered.store(true, Ordering::SeqCst);
+    }
+
+    /// The repository's own manifest, for this project and free ports, and the
+    /// files that belong to it: what a user deploys.
+    pub fn declared(&self) -> (Manifest, StackFiles) {
+        let mut manifest = own_manifest().unwrap();
+        manifest.project.clone_from(&self.stack.project);
+        manifest.network.name = format!("{}-net", self.stack.project);
+        manifest.nginx.port = self.public().port();
+        manifest.nginx.bind = Ipv4Addr::LOCALHOST.into();
+        manifest.policy.port = self.policy_address().port();
+        let config = manifest.clone();
+        let files = self.files_with(move |routes, abilities| {
+            render::nginx_conf(&config, routes, abilities).map_err(|error| error.to_string())
+        });
+        let policy_config = render::opa_files(&manifest).unwrap();
+        (manifest, StackFiles { policy_config, ..files })
+    }
+
+    /// What the daemon itself says of a container's health; `None` where it has
+    /// no check.
+    pub async fn daemons_word(&self, service: &str) -> Option<HealthStatusEnum> {
+        let name = format!("{}-{service}", self.stack.project);
+        let inspected = self.docker.inspect_container(&name, None).await.unwrap();
+        inspected.state.unwrap().health?.status
     }
 
     /// Runs a command in a container, to its end.
@@ -201,6 +238,12 @@ impl Harness for World {
     fn public(&self) -> SocketAddr {
         let spec = self.stack.containers.iter().find(|spec| spec.role == Role::Proxy).unwrap();
         SocketAddr::new(spec.ports[0].bind, spec.ports[0].host)
+    }
+
+    /// All of nginx but the master, which answers nobody.
+    async fn let_proxy_hang(&self, proxy: &Instance, hangs: bool) {
+        let signal = if hangs { "STOP" } else { "CONT" };
+        self.exec(&proxy.id, &["sh", "-c", &format!("kill -{signal} -1")]).await;
     }
 
     async fn plant_strangers(&self) {
@@ -357,9 +400,57 @@ fn published(container: u16) -> PublishedPort {
 
 /// The configuration of the repository's own manifest.
 fn rendered(routes: &Routes, abilities: ProxyAbilities) -> Result<String, String> {
+    render::nginx_conf(&own_manifest()?, routes, abilities).map_err(|error| error.to_string())
+}
+
+fn own_manifest() -> Result<Manifest, String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.yaml");
-    let document = swiftdeploy::manifest::Document::load(path).map_err(|error| error.to_string())?;
-    swiftdeploy::render::nginx_conf(document.manifest(), routes, abilities).map_err(|error| error.to_string())
+    let document = Document::load(path).map_err(|error| error.to_string())?;
+    Ok(document.manifest().clone())
+}
+
+/// A way to the daemon that counts what is asked of it.
+pub struct Relay {
+    /// As in `DOCKER_HOST`.
+    pub address: String,
+    seen: Arc<AtomicU32>,
+    _folder: tempfile::TempDir,
+}
+
+impl Relay {
+    /// Counts the requests whose text has `wanted` in it.
+    pub fn new(host: &str, wanted: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let seen = Arc::new(AtomicU32::new(0));
+        let (counter, wanted) = (Arc::clone(&seen), wanted.to_owned());
+        let daemon = host.strip_prefix("unix://").unwrap().to_owned();
+        tokio::spawn(async move {
+            while let Ok((caller, _)) = listener.accept().await {
+                let (counter, wanted, daemon) = (Arc::clone(&counter), wanted.clone(), daemon.clone());
+                tokio::spawn(async move {
+                    let daemon = tokio::net::UnixStream::connect(daemon).await.unwrap();
+                    let (mut from_daemon, mut to_daemon) = daemon.into_split();
+                    let (mut from_caller, mut to_caller) = caller.into_split();
+                    tokio::spawn(async move { tokio::io::copy(&mut from_daemon, &mut to_caller).await });
+                    let mut chunk = vec![0; 64 << 10];
+                    while let Ok(read @ 1..) = from_caller.read(&mut chunk).await {
+                        if String::from_utf8_lossy(&chunk[..read]).contains(&wanted) {
+                            counter.fetch_add(1, Ordering::SeqCst);
+                        }
+                        to_daemon.write_all(&chunk[..read]).await.unwrap();
+                    }
+                });
+            }
+        });
+        Self { address: format!("unix://{}", path.display()), seen, _folder: folder }
+    }
+
+    /// How many there were.
+    pub fn seen(&self) -> u32 {
+        self.seen.load(Ordering::SeqCst)
+    }
 }
 
 /// The smallest configuration that keeps the proxy's promises.

@@ -54,6 +54,9 @@ pub trait Harness: Send + Sync {
     /// The proxy's public address.
     fn public(&self) -> SocketAddr;
 
+    /// Makes the proxy's processes hang, or go on.
+    async fn let_proxy_hang(&self, proxy: &Instance, hangs: bool);
+
     /// Makes things that look much like this project's and are not.
     async fn plant_strangers(&self);
 
@@ -349,6 +352,27 @@ pub async fn logs_are_told_and_followed(runtime: &dyn Runtime, harness: &dyn Har
     let error = runtime.logs(unknown).await.unwrap_err();
     let RuntimeError::UnknownService { known, .. } = &error else { panic!("{error:?}") };
     assert!(known.contains(harness.access_log()), "{known}");
+}
+
+/// A proxy that runs is only healthy while it answers; one that hangs makes the
+/// look an error, which still tells of everything.
+pub async fn a_proxy_that_hangs_is_not_healthy(runtime: &dyn Runtime, harness: &dyn Harness) {
+    platform(runtime, harness).await;
+    runtime.start(&harness.spec(Slot::Blue, Mode::Stable, "1.0.0"), None).await.unwrap();
+    healthy(runtime, Slot::Blue).await;
+    let well = async || {
+        let proxy = runtime.observe().await.ok()?.proxy()?.clone();
+        (proxy.health == Health::Healthy).then_some(proxy)
+    };
+    let proxy = eventually("the proxy is healthy", well).await;
+    harness.let_proxy_hang(&proxy, true).await;
+    let error = runtime.observe().await.unwrap_err();
+    harness.let_proxy_hang(&proxy, false).await;
+    let RuntimeError::ProxySilent { reason, seen } = &error else { panic!("{error:?}") };
+    let told = seen.iter().find(|instance| instance.role == Role::Proxy).unwrap();
+    assert_eq!(told.health, Health::Unhealthy(reason.clone()));
+    assert!(seen.iter().any(|instance| matches!(instance.role, Role::App { .. })), "{seen:?}");
+    eventually("the proxy is healthy again", well).await;
 }
 
 /// What happens to the stack is told while it happens.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum,
-    NetworkConnectRequest,
+    ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary,
+    ContainerSummaryStateEnum, NetworkConnectRequest,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -110,19 +110,17 @@ pub async fn inspect(
 
 /// Creates the container of a spec without starting it. Networks are looked
 /// up by label, so that a slot can be filled without knowing the whole stack.
-/// `published_port` is published on the loopback besides what the spec says.
+/// `adjust` changes what does not belong to the spec.
 pub async fn make(
     client: &Client,
     spec: &ContainerSpec,
     image_id: Option<&str>,
-    published_port: Option<u16>,
+    adjust: impl FnOnce(&mut ContainerCreateBody),
 ) -> Result<String, RuntimeError> {
     let networks = joined_networks(client, spec).await?;
     let image = image_id.unwrap_or(&spec.image);
     let mut body = create::body(spec, &client.project, image, &networks);
-    if let Some(port) = published_port {
-        create::publish_on_loopback(&mut body, port);
-    }
+    adjust(&mut body);
     let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
     let call = client.docker.create_container(Some(options), body);
     let created = client

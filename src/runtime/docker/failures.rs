@@ -9,18 +9,20 @@ use futures_util::TryStreamExt as _;
 use super::DockerRuntime;
 use super::client::Failure;
 use super::files::FileTree;
-use super::{containers, exec};
+use super::{containers, exec, rotate};
 use crate::domain::Slot;
 use crate::domain::stack::Role;
 use crate::runtime::{RuntimeError, failures};
 
 /// Where the generated configuration writes it.
-const LOG: &str = "/var/tmp/failures.log";
+const FOLDER: &str = "/var/tmp";
+/// Its name.
+pub const LOG: &str = "failures.log";
 
 /// A log up to this length (some 20,000 requests) is read as a whole, which
 /// works with every image; of a longer one only so much at its end, with the
-/// image's own `tail`.
-const MOST_BYTES: usize = 2 << 20;
+/// image's own `tail`. It is put aside long before ([`rotate`]).
+pub const MOST_BYTES: usize = 2 << 20;
 
 const DOING: &str = "counting the requests that got no answer";
 
@@ -35,9 +37,8 @@ pub async fn unanswered(
     let Some(proxy) = containers::in_role(&runtime.client, Role::Proxy).await? else {
         return Err(unknown("there is no proxy".to_owned()));
     };
-    let (log, is_whole) = match whole(runtime, &proxy.id).await {
-        Ok(Some(log)) => (log, true),
-        Ok(None) => (end(runtime, &proxy.id).await?, false),
+    let (mut now, mut is_whole) = match read(runtime, &proxy.id, LOG).await {
+        Ok(log) => log,
         Err(failure) if failure.is_absent() => {
             return Err(unknown(format!(
                 "{} keeps no log of them ({LOG}); `swiftdeploy deploy` gives it a configuration that does",
@@ -46,13 +47,44 @@ pub async fn unanswered(
         }
         Err(failure) => return Err(failure.error),
     };
-    failures::count(&log, is_whole, slot, since).map_err(|reason| unknown(format!("{LOG}: {reason}")))
+    let count = |log: &str, is_whole, name: &str| {
+        failures::count(log, is_whole, slot, since).map_err(|reason| unknown(format!("{name}: {reason}")))
+    };
+    // The window may have begun in the log that was put aside last.
+    let aside = rotate::older(LOG, 1);
+    let written = rotate::stat(&runtime.client, &proxy.id, &path(&aside)).await?;
+    if written.is_none_or(|stat| stat.written < since - failures::ORDER) {
+        return count(&now, is_whole, LOG);
+    }
+    let (before, is_before_whole) =
+        read(runtime, &proxy.id, &aside).await.map_err(|failure| failure.error)?;
+    // What was put aside between the two reads would be counted twice.
+    if !now.is_empty() && before.starts_with(&now) {
+        (now, is_whole) = read(runtime, &proxy.id, LOG).await.map_err(|failure| failure.error)?;
+    }
+    Ok(count(&before, is_before_whole, &aside)? + count(&now, is_whole, LOG)?)
+}
+
+fn path(log: &str) -> String {
+    format!("{FOLDER}/{log}")
+}
+
+/// A log, or its end where it is too long; whether it is read from its
+/// beginning.
+async fn read(runtime: &DockerRuntime, proxy: &str, log: &str) -> Result<(String, bool), Failure> {
+    match whole(runtime, proxy, log).await? {
+        Some(log) => Ok((log, true)),
+        None => match end(runtime, proxy, log).await {
+            Ok(log) => Ok((log, false)),
+            Err(error) => Err(Failure { error, status: None }),
+        },
+    }
 }
 
 /// The whole log; `None` when it is too long for that.
-async fn whole(runtime: &DockerRuntime, proxy: &str) -> Result<Option<String>, Failure> {
+async fn whole(runtime: &DockerRuntime, proxy: &str, log: &str) -> Result<Option<String>, Failure> {
     let client = &runtime.client;
-    let options = DownloadFromContainerOptionsBuilder::new().path(LOG).build();
+    let options = DownloadFromContainerOptionsBuilder::new().path(&path(log)).build();
     let stream = client.docker.download_from_container(proxy, Some(options));
     let collect = async {
         let mut stream = Box::pin(stream);
@@ -72,14 +104,14 @@ async fn whole(runtime: &DockerRuntime, proxy: &str) -> Result<Option<String>, F
 }
 
 /// The last part of the log.
-async fn end(runtime: &DockerRuntime, proxy: &str) -> Result<String, RuntimeError> {
-    let command = ["tail", "-c", &MOST_BYTES.to_string(), LOG].map(str::to_owned).into();
+async fn end(runtime: &DockerRuntime, proxy: &str, log: &str) -> Result<String, RuntimeError> {
+    let command = ["tail", "-c", &MOST_BYTES.to_string(), &path(log)].map(str::to_owned).into();
     let output = exec::run(&runtime.client, proxy, command).await?;
     if output.code == 0 {
         return Ok(output.text);
     }
     Err(RuntimeError::Engine {
         doing: DOING.to_owned(),
-        reason: format!("{LOG} is too long, and `tail` of the proxy's image says: {}", output.text.trim()),
+        reason: format!("{log} is too long, and `tail` of the proxy's image says: {}", output.text.trim()),
     })
 }

@@ -14,7 +14,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::client::{CHANGE, Client};
+use super::client::{CHANGE, Client, Failure};
 use super::create::volume_name;
 use super::files::FileTree;
 use super::{images, labels};
@@ -51,21 +51,42 @@ impl Helper {
     pub async fn create(
         client: &Client,
         purpose: &str,
-        mut body: ContainerCreateBody,
+        body: ContainerCreateBody,
     ) -> Result<Self, RuntimeError> {
-        body.labels = Some(labels::of_helper(&client.project));
+        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{purpose}-{}-{unique}", client.project, std::process::id());
         let image = body.image.clone().unwrap_or_default();
+        // A body is some kilobytes, which every caller would carry.
+        Box::pin(Self::named(client, &name, body))
+            .await
+            .map_err(|failure| images::or_image_absent(failure, &image))
+    }
+
+    /// A container that is there only once in the project, so that its owner is
+    /// alone with what it stands for; `None` while another has it.
+    pub async fn alone(client: &Client, purpose: &str, image: &str) -> Result<Option<Self>, RuntimeError> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            // Never started; an image without a command needs one all the same.
+            cmd: Some(vec![purpose.to_owned()]),
+            ..ContainerCreateBody::default()
+        };
+        match Box::pin(Self::named(client, &format!("{}-{purpose}", client.project), body)).await {
+            Ok(helper) => Ok(Some(helper)),
+            Err(failure) if failure.is_conflict() => Ok(None),
+            Err(failure) => Err(images::or_image_absent(failure, image)),
+        }
+    }
+
+    async fn named(client: &Client, name: &str, mut body: ContainerCreateBody) -> Result<Self, Failure> {
+        body.labels = Some(labels::of_helper(&client.project));
         let host = body.host_config.get_or_insert_default();
         host.network_mode = Some("none".to_owned());
         host.cap_drop = Some(vec!["ALL".to_owned()]);
         host.security_opt = Some(vec!["no-new-privileges:true".to_owned()]);
-        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{purpose}-{}-{unique}", client.project, std::process::id());
-        let options = CreateContainerOptionsBuilder::new().name(&name).build();
-        let created = client
-            .change(format!("creating {name}"), client.docker.create_container(Some(options), body))
-            .await
-            .map_err(|failure| images::or_image_absent(failure, &image))?;
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let call = client.docker.create_container(Some(options), body);
+        let created = client.change(format!("creating {name}"), call).await?;
         Ok(Self { client: client.clone(), id: Some(created.id) })
     }
 

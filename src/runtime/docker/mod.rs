@@ -3,8 +3,8 @@
 //!
 //! Everything is made from the same [`ContainerSpec`] that the Compose file is
 //! printed from, and found again by its labels; nothing is remembered between
-//! calls but what can be measured again (versions of images, the use of memory
-//! and processor). Files reach containers as copies in volumes, never
+//! calls but what can be measured again (versions of images, which checks they
+//! can run, the use of memory and processor). Files reach containers as copies in volumes, never
 //! as bind mounts: that works on a remote daemon too.
 //!
 //! Invariants: every call has a limit in time; what does not carry the
@@ -12,6 +12,7 @@
 //! the new one provably does.
 
 mod abilities;
+mod checks;
 mod client;
 mod connect;
 mod containers;
@@ -20,6 +21,7 @@ mod events;
 mod exec;
 mod failures;
 mod files;
+mod health;
 mod helper;
 mod images;
 mod info;
@@ -33,6 +35,7 @@ mod platform;
 mod policy;
 mod ports;
 mod proxy;
+mod rotate;
 mod served;
 mod start;
 mod teardown;
@@ -88,6 +91,8 @@ pub struct DockerRuntime {
     service_port: u16,
     usage: usage::Meter,
     nginx: abilities::KnownVersions,
+    checks: checks::KnownChecks,
+    keeper: rotate::Keeper,
 }
 
 impl DockerRuntime {
@@ -115,7 +120,17 @@ impl DockerRuntime {
             service_port: options.service_port,
             usage: usage::Meter::default(),
             nginx: abilities::KnownVersions::default(),
+            checks: checks::KnownChecks::default(),
+            keeper: rotate::Keeper::default(),
         })
+    }
+
+    /// Puts nginx' logs aside when they are larger than so many bytes, instead
+    /// of the 64 MiB that are sound for use.
+    #[must_use]
+    pub fn with_full_logs(mut self, bytes: u64) -> Self {
+        self.keeper.full = bytes;
+        self
     }
 
     /// Reaches releases at a port on the daemon's loopback instead of at their
@@ -199,7 +214,15 @@ impl Runtime for DockerRuntime {
     }
 
     async fn route(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError> {
-        proxy::route(self, stack, files, routes).await
+        proxy::route(self, stack, files, routes).await?;
+        // The traffic is where it should be; a log that stays full is looked at
+        // again by the next.
+        let _ = rotate::tend(self, stack).await;
+        Ok(())
+    }
+
+    async fn tend(&self, stack: &Stack) -> Result<(), RuntimeError> {
+        rotate::tend(self, stack).await
     }
 
     async fn generation(&self, stack: &Stack) -> Result<Option<String>, RuntimeError> {

@@ -1,15 +1,17 @@
 //! Everything of the project in one look: labels say what a container is for,
-//! the daemon how it is, the proxy itself what it serves.
+//! the daemon how it is, the proxy itself what it serves. A proxy that does not
+//! tell makes the look an error, which carries what was seen all the same.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerState};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::DockerRuntime;
 use super::containers::{self, Found};
+use super::health;
 use super::info::{Apps, Reach};
 use super::served::{self, Served};
 use crate::domain::Release;
@@ -18,8 +20,6 @@ use crate::runtime::{Health, Instance, Observed, RuntimeError};
 
 /// Containers that are looked at in parallel: a whole stack.
 const AT_ONCE: usize = 8;
-/// A health check's words are cut here.
-const LONGEST_REASON: usize = 300;
 
 /// One look at the project.
 pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> {
@@ -27,12 +27,14 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
         containers::list(&runtime.client).await?.into_iter().filter(|found| found.role.is_some()).collect();
     let looks = found.into_iter().map(|found| async move { look(runtime, &found).await });
     let mut observed = Observed::default();
+    let mut silence = None;
     let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
     while let Some(look) = looks.next().await {
         let Some(look) = look? else { continue };
         match look.served {
             Served::Now(routes) => observed.routes = Some(routes),
             Served::Last(routes) => observed.last_routes = routes,
+            Served::Silent(reason) => silence = Some(reason),
             Served::NoProxy => {}
         }
         observed.instances.push(look.instance);
@@ -43,7 +45,10 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
         let has_ended = matches!(instance.health, Health::Exited(_));
         (order(instance.role), instance.service.clone(), has_ended, instance.id.clone())
     });
-    Ok(observed)
+    match silence {
+        Some(reason) => Err(RuntimeError::ProxySilent { reason, seen: observed.instances }),
+        None => Ok(observed),
+    }
 }
 
 struct Look {
@@ -60,10 +65,15 @@ async fn look(runtime: &DockerRuntime, found: &Found) -> Result<Option<Look>, Ru
     if found.is_running {
         instance.usage = runtime.usage.latest(&runtime.client, &found.id, instance.started_at);
     }
-    if instance.role != Role::Proxy {
-        return Ok(Some(Look { instance, served: Served::NoProxy }));
+    match instance.role {
+        Role::Proxy => {
+            let found = served::find(runtime, found, instance).await;
+            return Ok(found.map(|(instance, served)| Look { instance, served }));
+        }
+        Role::Policy => instance.health = health::confirmed_policy(runtime, &instance).await,
+        Role::App { .. } => {}
     }
-    Ok(served::find(runtime, found, instance).await?.map(|(instance, served)| Look { instance, served }))
+    Ok(Some(Look { instance, served: Served::NoProxy }))
 }
 
 fn order(role: Role) -> u8 {
@@ -85,7 +95,7 @@ pub fn instance(
     let role = found.role?;
     let none = ContainerState::default();
     let state = inspected.state.as_ref().unwrap_or(&none);
-    let health = health(state);
+    let health = health::told(role, state);
     let runs = !matches!(health, Health::Exited(_));
     Some(Instance {
         id: found.id.clone(),
@@ -110,31 +120,6 @@ fn release(found: &Found, role: Role, inspected: &ContainerInspectResponse) -> O
         version: found.labels.get(label::VERSION).cloned().unwrap_or_default(),
         mode,
     })
-}
-
-fn health(state: &ContainerState) -> Health {
-    use ContainerStateStatusEnum as Status;
-    match state.status {
-        Some(Status::RUNNING) => {}
-        Some(Status::PAUSED) => return Health::Unhealthy("it is paused".to_owned()),
-        _ => {
-            // Docker tells 0 for a container that was never started.
-            let ended = state.finished_at.as_deref().is_some_and(|at| !at.starts_with("0001-"));
-            return Health::Exited(state.exit_code.filter(|_| ended));
-        }
-    }
-    let Some(check) = &state.health else { return Health::Healthy };
-    match check.status {
-        Some(HealthStatusEnum::STARTING) => Health::Starting,
-        Some(HealthStatusEnum::UNHEALTHY) => {
-            let last = check.log.iter().flatten().next_back();
-            let said = last.and_then(|result| result.output.as_deref()).unwrap_or_default().trim();
-            let reason: String = said.chars().take(LONGEST_REASON).collect();
-            Health::Unhealthy(if reason.is_empty() { "its health check fails".to_owned() } else { reason })
-        }
-        // A container without a check of its own may still have an empty one.
-        _ => Health::Healthy,
-    }
 }
 
 fn started(state: &ContainerState) -> Option<DateTime<Utc>> {
@@ -205,27 +190,6 @@ mod tests {
         shows_client_addresses: true,
         published_at: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
     };
-
-    fn state(json: serde_json::Value) -> ContainerState {
-        serde_json::from_value(json).unwrap()
-    }
-
-    #[rstest]
-    #[case(json!({"Status": "running"}), Health::Healthy)]
-    #[case(json!({"Status": "running", "Health": {"Status": "starting"}}), Health::Starting)]
-    #[case(json!({"Status": "running", "Health": {"Status": "healthy"}}), Health::Healthy)]
-    #[case(
-        json!({"Status": "running", "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "503\n"}]}}),
-        Health::Unhealthy("503".into())
-    )]
-    #[case(json!({"Status": "running", "Health": {"Status": "unhealthy"}}), Health::Unhealthy("its health check fails".into()))]
-    #[case(json!({"Status": "paused"}), Health::Unhealthy("it is paused".into()))]
-    #[case(json!({"Status": "created", "ExitCode": 0, "FinishedAt": "0001-01-01T00:00:00Z"}), Health::Exited(None))]
-    #[case(json!({"Status": "exited", "ExitCode": 3, "FinishedAt": "2026-01-01T00:00:00Z"}), Health::Exited(Some(3)))]
-    #[case(json!({"Status": "restarting", "ExitCode": 1, "FinishedAt": "2026-01-01T00:00:00Z"}), Health::Exited(Some(1)))]
-    fn health_is_told_from_the_state(#[case] json: serde_json::Value, #[case] expected: Health) {
-        assert_eq!(health(&state(json)), expected);
-    }
 
     fn found(role: Role) -> Found {
         Found {

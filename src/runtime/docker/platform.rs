@@ -26,7 +26,7 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack) -> Result<(), Runtim
 }
 
 /// Removes throw-away containers that a process left when it was ended.
-async fn sweep(runtime: &DockerRuntime) -> Result<(), RuntimeError> {
+pub async fn sweep(runtime: &DockerRuntime) -> Result<(), RuntimeError> {
     let now = runtime.clock.wall().timestamp();
     for found in containers::list(&runtime.client).await? {
         if found.role.is_none() && now - found.created > LEFT_OVER_SECONDS {

@@ -261,6 +261,8 @@ pub async fn ensure(
     if check.status == CheckStatus::Fail {
         return Err(RuntimeError::ProxyRefused { reason: check.detail });
     }
+    // Known from here on: the traffic is not to wait for it.
+    runtime.runnable_check(spec).await?;
     for port in &spec.ports {
         runtime.refuse_taken_port(port.bind, port.host).await?;
     }

@@ -1,7 +1,8 @@
 //! What the proxy serves. Three answers, which must not be mixed up: the routes
-//! in force, no proxy that runs, and "it runs and cannot be asked". The last is
-//! an error, since whoever took it for "nothing is served" would replace the
-//! release that gets the traffic.
+//! in force, no proxy that runs, and "it runs and cannot be asked". The last
+//! makes a look an error, since whoever took it for "nothing is served" would
+//! replace the release that gets the traffic. It is also what shows that a
+//! proxy is not well, whatever its own health check said last.
 
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub enum Served {
     Now(Routes),
     /// It is the proxy, does not run and served this last, where known.
     Last(Option<Routes>),
+    /// It is the proxy, runs and does not tell; why, for people.
+    Silent(String),
     /// It is something else.
     NoProxy,
 }
@@ -43,11 +46,7 @@ enum Fault {
 /// The proxy's instance with what it serves; `None` when the container went
 /// away meanwhile. Its state is read anew for each question: a proxy that ends
 /// while it is asked is no proxy that cannot be asked.
-pub async fn find(
-    runtime: &DockerRuntime,
-    found: &Found,
-    instance: Instance,
-) -> Result<Option<(Instance, Served)>, RuntimeError> {
+pub async fn find(runtime: &DockerRuntime, found: &Found, instance: Instance) -> Option<(Instance, Served)> {
     let mut reason = format!("it gives no answer within {ASKED:?}");
     let mut latest = instance;
     let asking = async {
@@ -61,9 +60,10 @@ pub async fn find(
         }
     };
     let Ok(served) = tokio::time::timeout(ASKED, asking).await else {
-        return Err(RuntimeError::Engine { doing: "reading what the proxy serves".to_owned(), reason });
+        latest.health = Health::Unhealthy(reason.clone());
+        return Some((latest, Served::Silent(reason)));
     };
-    Ok(served.map(|served| (latest, served)))
+    served.map(|served| (latest, served))
 }
 
 async fn ask(runtime: &DockerRuntime, found: &Found, latest: &mut Instance) -> Result<Served, Fault> {

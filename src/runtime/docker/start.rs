@@ -4,10 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bollard::models::ContainerCreateBody;
+
 use super::client::{Client, Failure};
 use super::containers::{self, Found};
 use super::info::Apps;
-use super::{DockerRuntime, observe, ports};
+use super::{DockerRuntime, create, observe, ports};
 use crate::domain::Slot;
 use crate::domain::stack::{ContainerSpec, Role, env};
 use crate::runtime::{Instance, PortOwner, RuntimeError};
@@ -30,7 +32,9 @@ pub async fn start(
     }
     let port = || spec.env.get(env::PORT).and_then(|port| port.parse().ok()).unwrap_or(runtime.service_port);
     let published = (runtime.reach.apps == Apps::Published).then(port);
-    let id = containers::make(client, spec, image_id, published).await?;
+    let publish =
+        |body: &mut _| published.into_iter().for_each(|port| create::publish_on_loopback(body, port));
+    let id = containers::make(client, spec, image_id, publish).await?;
     if let Err(failure) = containers::start(client, &id, &spec.service).await {
         return Err(runtime.explain_start(spec, failure, &id).await);
     }
@@ -73,9 +77,16 @@ pub async fn kill(client: &Client, slot: Slot) -> Result<(), RuntimeError> {
 
 impl DockerRuntime {
     /// Makes and starts a part of the platform; what does not start does not
-    /// stay, since it would hold the name.
+    /// stay, since it would hold the name. It gets its health check if its image
+    /// can run it.
     pub(super) async fn bring_up(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
-        let id = containers::make(&self.client, spec, None, None).await?;
+        let is_checked = self.runnable_check(spec).await?.is_some();
+        let leave_out = |body: &mut ContainerCreateBody| {
+            if !is_checked {
+                body.healthcheck = None;
+            }
+        };
+        let id = containers::make(&self.client, spec, None, leave_out).await?;
         match containers::start(&self.client, &id, &spec.service).await {
             Ok(()) => Ok(id),
             Err(failure) => Err(self.explain_start(spec, failure, &id).await),

@@ -10,6 +10,7 @@ use super::record::ProcessRecord;
 use super::release::loopback;
 use super::serving::SILENCE;
 use super::{PROXY, Shared};
+use crate::domain::stack::Role;
 use crate::runtime::{Health, Instance, Observed, RuntimeError};
 
 /// How long the proxy may take to answer for the first time.
@@ -19,7 +20,18 @@ impl Shared {
     /// Apps first, then the proxy, and what it serves; an error when a proxy
     /// lives but does not tell.
     pub async fn observe(&self) -> Result<Observed, RuntimeError> {
-        let routes = self.serving(SILENCE).await?.map(|config| config.routes);
+        let routes = match self.serving(SILENCE).await {
+            Ok(config) => config.map(|config| config.routes),
+            Err(RuntimeError::ProxySilent { reason, .. }) => {
+                let mut seen = self.instances(false).await?;
+                for proxy in seen.iter_mut().filter(|instance| instance.role == Role::Proxy) {
+                    // Whatever its age: this was a long silence.
+                    proxy.health = Health::Unhealthy(reason.clone());
+                }
+                return Err(RuntimeError::ProxySilent { reason, seen });
+            }
+            Err(other) => return Err(other),
+        };
         let instances = self.instances(routes.is_some()).await?;
         let last_routes = if routes.is_none() { self.served_last() } else { None };
         Ok(Observed { instances, routes, last_routes })

@@ -42,8 +42,8 @@ impl Shared {
         let why = silent
             .filter(|(asked, _)| *asked == proxy)
             .map_or_else(|| "does not answer".to_owned(), |(_, why)| why);
-        Err(RuntimeError::Engine {
-            doing: "reading what the proxy serves".into(),
+        Err(RuntimeError::ProxySilent {
+            seen: Vec::new(),
             reason: format!(
                 "it runs (pid {pid}) but {why} for {patience:?}; if it is stopped, `kill -CONT {pid}`, if it \
                  hangs, `kill -KILL {pid}`, then repeat",
