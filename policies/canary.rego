@@ -9,6 +9,7 @@
 #          "stable": {"requests", "error_rate", "p99_latency_ms"} or null,
 #          "metrics_error": {"code", "message", "instance"} or null,
 #          "source": text, "sources": {"metrics", "health", "proxy"},
+#          "confidence": {"level", "error_rate_at_most": share} or null,
 #          "instances", "request_rate": number, "time": RFC 3339}
 # Limits: data.thresholds.error_rate (a share, 0.01 is 1 %), p99_latency_ms, and
 #         optionally min_requests, which then replaces input.samples_needed.
@@ -677,17 +678,34 @@ praise := [
 	sprintf("%v requests%s, %v are needed%s", [fact("requests"), window, needed, origin_of("metrics")]),
 	error_rate_sentence,
 	p99.message,
-	sprintf("proxy_failures %v: with them the error rate is %s, at or below the limit %s%s%s", [
-		fact("proxy_failures"),
-		share(precise(proxy_error_rate, limit("error_rate"), 10000)),
-		share(limit("error_rate")),
-		window,
-		origin_of("proxy"),
-	]),
+	proxy_sentence,
 	sprintf("the canary is healthy, with 0 restarts and 0 kills for want of memory%s", [origin_of("health")]),
 ]
 
-notes := note_stable
+proxy_sentence := sprintf("proxy_failures %v: with them the error rate is %s, at or below the limit %s%s%s", [
+	fact("proxy_failures"),
+	share(precise(proxy_error_rate, limit("error_rate"), 10000)),
+	share(limit("error_rate")),
+	window,
+	origin_of("proxy"),
+]) if {
+	is_share(proxy_error_rate)
+	is_share(limit("error_rate"))
+}
+
+notes := array.concat(note_confidence, note_stable)
+
+# How much the sample can show; a limit is on what was seen.
+note_confidence := [sprintf("note: with %v %% confidence the true error_rate is at most %s", [
+	percent(confidence.level),
+	share(rounded(confidence.error_rate_at_most, 10000)),
+]) |
+	is_measured
+	confidence := fact("confidence")
+	is_object(confidence)
+	is_share(confidence.level)
+	is_share(confidence.error_rate_at_most)
+]
 
 # For comparison only: a stable release that fails too points at something else
 # than the canary, but does not make the canary good.

@@ -375,6 +375,13 @@ test_notes_do_not_decide if {
 	])]
 }
 
+test_the_size_of_the_sample_is_noted if {
+	facts := changed({"confidence": {"level": 0.95, "error_rate_at_most": 0.015732}})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	decision.allow == true
+	decision.reasons[5] == "note: with 95 % confidence the true error_rate is at most 0.0157 (1.57 %)"
+}
+
 test_notes_do_without_a_latency if {
 	fine := {"requests": 900, "errors": 0, "error_rate": 0, "p99_latency_ms": null}
 	decision := canary.decision with input as changed({"stable": fine, "source": ""}) with data.thresholds as limits

@@ -5,6 +5,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::confidence;
 use super::measure::{Unmeasured, named};
 use crate::manifest::Manifest;
 use crate::runtime::{Health, HostFacts, Instance, RuntimeError};
@@ -100,6 +101,10 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
             "requests": measured.requests,
             "errors": measured.errors,
             "error_rate": measured.error_rate,
+            "confidence": confidence::error_rate_at_most(measured.errors, measured.requests).map(|most| json!({
+                "level": confidence::LEVEL,
+                "error_rate_at_most": most,
+            })),
             "request_rate": measured.request_rate,
             "p99_latency_ms": measured.p99.map(|p99| p99.ms),
             "p99_bucket": measured.p99.map(|p99| json!([p99.low_ms, p99.high_ms])),
@@ -113,6 +118,7 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
             "requests": null,
             "errors": null,
             "error_rate": null,
+            "confidence": null,
             "request_rate": null,
             "p99_latency_ms": null,
             "p99_bucket": null,

@@ -5,6 +5,7 @@
 mod action;
 mod adopt;
 mod bus;
+mod confidence;
 mod context;
 mod core;
 mod diff;

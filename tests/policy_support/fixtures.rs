@@ -165,6 +165,13 @@ fn error_fixtures() -> Vec<Fixture> {
             Fail,
             &["error_rate_high"],
         ),
+        canary(
+            "a sample that shows little",
+            json!({"confidence": {"level": 0.95, "error_rate_at_most": 0.015_73}}),
+            Pass,
+            &[],
+        ),
+        canary("a confidence of a wrong type", json!({"confidence": {"level": "95 %"}}), Pass, &[]),
         canary("no stable beside it", json!({"stable": null}), Pass, &[]),
         canary(
             "stable without requests",
