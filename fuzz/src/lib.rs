@@ -3,7 +3,12 @@
 //!
 //! `fuzz/run TARGET SECONDS` searches for such inputs, `fuzz/corpus/` keeps the
 //! ones worth starting from, and a test gives each of those to its `check`.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a check says what does not hold")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a check says what does not hold"
+)]
 
 pub mod answer;
 mod directives;
@@ -11,9 +16,11 @@ pub mod manifest;
 pub mod parser;
 pub mod window;
 
-/// The inputs that a check is made for, by the name of their folder in
-/// `fuzz/corpus/`.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+/// Survives an input, or panics.
+pub type Check = fn(&[u8]);
+
+/// Every check, by the name of its folder in `fuzz/corpus/`.
+pub const TARGETS: [(&str, Check); 4] = [
     ("answer", answer::check),
     ("manifest", manifest::check),
     ("parser", parser::check),

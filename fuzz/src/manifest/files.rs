@@ -66,17 +66,15 @@ fn questions(manifest: &Manifest, text: &str) {
     plain.policy.gates.clear();
     let files = render::opa_files(&plain).unwrap();
     let known: Vec<&str> = files.iter().flat_map(|(_, text)| text.lines()).collect();
-    let new: Vec<&str> = text.lines().filter(|line| !known.contains(line)).collect();
+    let new = text.lines().filter(|line| !known.contains(line)).map(str::to_owned).collect::<BTreeSet<_>>();
     let packages: BTreeSet<&str> = manifest.policy.gates.iter().map(|gate| gate.package.as_str()).collect();
     let packages: BTreeSet<&str> = packages.difference(&["infra", "canary"].into()).copied().collect();
-    let wanted = packages.iter().map(|package| {
-        let parts: Vec<String> = package.split('.').map(|part| format!("\"{part}\"")).collect();
-        format!("\t[\"v1\", \"data\", {}, \"decision\"],", parts.join(", "))
-    });
-    assert_eq!(
-        BTreeSet::from_iter(new),
-        BTreeSet::from_iter(wanted.collect::<Vec<_>>().iter().map(String::as_str))
-    );
+    let line = |package: &&str| {
+        let parts = package.replace('.', "\", \"");
+        format!("\t[\"v1\", \"data\", \"{parts}\", \"decision\"],")
+    };
+    let wanted: BTreeSet<String> = packages.iter().map(line).collect();
+    assert_eq!(new, wanted, "{text}");
     assert_eq!(text.lines().count(), known.len() + packages.len(), "{text}");
 }
 
@@ -91,7 +89,7 @@ fn proxy(manifest: &Manifest, declared: &str) {
     let shares = [(Slot::Blue, 90), (Slot::Green, 10)].map(|(slot, percent)| Share { slot, percent });
     let routes = Routes { generation: "g-1".into(), shares: shares.into() };
     // One or the other: filling templates is what takes the time here.
-    let hides_client_addresses = manifest.services.port % 2 == 0;
+    let hides_client_addresses = manifest.services.port.is_multiple_of(2);
     let abilities = ProxyAbilities { keepalive_min_timeout: true, resolve: true, hides_client_addresses };
     assert_eq!(of(manifest, &routes, abilities), of(&plain, &routes, abilities));
 }
