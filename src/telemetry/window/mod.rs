@@ -95,7 +95,8 @@ pub(super) fn measure_with(
         tally.add(same_life, scrape, &counters, names)?;
     }
 
-    let (requests, errors) = (tally.requests, tally.errors);
+    // Summed in another order: with fractions the last digit may differ.
+    let (requests, errors) = (tally.requests, tally.errors.min(tally.requests));
     let buckets = tally.into_buckets();
     Ok(Measured {
         requests: whole(requests),

@@ -67,6 +67,18 @@ fn deltas_of_each_series_are_summed() {
 }
 
 #[test]
+fn not_more_than_all_requests_fail_down_to_the_last_digit() {
+    let of = |a, b, c| {
+        [
+            at("a", a, &requests(&[("/", "500", b)])),
+            at("b", a, &requests(&[("/", "500", b), ("/b", "500", c)])),
+        ]
+    };
+    let measured = measure(&of(0, 0.0, 0.0), &of(30, 0.1, 0.4), &names(), NOMINAL).unwrap();
+    assert_eq!(measured.error_rate, Some(1.0));
+}
+
+#[test]
 fn a_series_that_is_new_counts_in_full() {
     counted(
         between(
