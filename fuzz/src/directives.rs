@@ -69,3 +69,37 @@ pub(crate) fn directives(text: &str) -> Result<Vec<Directive>, String> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<(usize, String, usize)> {
+        let all = directives(text).unwrap();
+        all.into_iter().map(|found| (found.depth, found.words[0].clone(), found.words.len())).collect()
+    }
+
+    #[test]
+    fn a_value_that_ends_its_string_is_a_directive_of_its_own() {
+        let with = |contact: &str| format!("# it's {{\nserver {{\n    return 503 '{contact}';\n}}\n");
+        let harmless = names(&with("x; y } $z # \\' \""));
+        assert_eq!(harmless, [(0, "server".into(), 1), (1, "return".into(), 3)]);
+        assert_ne!(names(&with("x'; evil '")), harmless);
+        assert!(directives(&with("x'")).is_err());
+    }
+
+    #[test]
+    fn what_is_left_open_or_closed_twice_is_refused() {
+        for text in ["a {", "a", "a; }", "a 'b;", "{ }", "a \"b\"c;"] {
+            assert!(directives(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_in_braces_is_part_of_its_word() {
+        assert_eq!(
+            names("log ${time}s x; b { c; }"),
+            [(0, "log".into(), 3), (0, "b".into(), 1), (1, "c".into(), 1)]
+        );
+    }
+}
