@@ -17,7 +17,7 @@ use swiftdeploy::manifest::Document;
 use swiftdeploy::policy::answer::obey;
 use swiftdeploy::telemetry::exposition::{Format, parse};
 
-/// A hundred times what it takes without optimisation on a busy machine.
+/// Far more than any of them takes, without optimisation and on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The size of the largest manifest.
