@@ -47,12 +47,13 @@ pub fn obey(result: Option<&Value>, package: &str, thresholds: &Value) -> Result
     let Value::Bool(allow) = *allow else {
         return Err(parts.wrong(&format!("`allow` is {}, not true or false", brief(allow))));
     };
-    let verdict: Verdict = parts.typed("verdict", "pass, fail or inconclusive")?;
-    let violations: Vec<Violation> = parts.typed("violations", "a list of objects with code and message")?;
-    let reasons: Vec<String> = parts.typed("reasons", "a list of texts")?;
+    let verdict: Verdict = parts.typed("verdict", Value::is_string, "pass, fail or inconclusive")?;
+    let violations: Vec<Violation> =
+        parts.typed("violations", are_objects, "a list of objects with code and message")?;
+    let reasons: Vec<String> = parts.typed("reasons", Value::is_array, "a list of texts")?;
     let checks: Vec<CheckLine> = match parts.fields.get("checks") {
         None => Vec::new(),
-        Some(_) => parts.typed("checks", "a list of comparisons")?,
+        Some(_) => parts.typed("checks", are_objects, "a list of comparisons")?,
     };
 
     if reasons.iter().all(|reason| reason.trim().is_empty()) {
@@ -76,7 +77,7 @@ pub fn obey(result: Option<&Value>, package: &str, thresholds: &Value) -> Result
     if let Some(check) = checks.iter().find(|check| allow && !check.ok) {
         return Err(parts.wrong(&format!(
             "it contradicts itself: `allow` is true and the check of {} failed",
-            check.fact
+            excerpt(&check.fact, 60)
         )));
     }
     same_limits(parts.part("limits")?, thresholds)?;
@@ -94,10 +95,22 @@ impl<'a> Parts<'a> {
         self.fields.get(name).ok_or_else(|| self.wrong(&format!("`{name}` is missing")))
     }
 
-    fn typed<T: Deserialize<'a>>(&self, name: &str, expected: &str) -> Result<T, Fault> {
+    /// A part in the form that is agreed and no other: without `is_formed`,
+    /// `["error_rate", 0.52, …]` would do for an object and `{"pass": null}`
+    /// for a word.
+    fn typed<T: Deserialize<'a>>(
+        &self,
+        name: &str,
+        is_formed: fn(&Value) -> bool,
+        expected: &str,
+    ) -> Result<T, Fault> {
         let value = self.part(name)?;
-        T::deserialize(value)
-            .map_err(|cause| self.wrong(&format!("`{name}` is {}, not {expected} ({cause})", brief(value))))
+        let wrong =
+            |cause: String| self.wrong(&format!("`{name}` is {}, not {expected}{cause}", brief(value)));
+        if !is_formed(value) {
+            return Err(wrong(String::new()));
+        }
+        T::deserialize(value).map_err(|cause| wrong(format!(" ({})", excerpt(&cause.to_string(), 120))))
     }
 
     fn wrong(&self, reason: &str) -> Fault {
@@ -109,6 +122,10 @@ fn object<'a>(result: &'a Value, package: &str) -> Result<&'a Map<String, Value>
     result.as_object().ok_or_else(|| {
         malformed(format!("{package}: the decision is {}, not an object with its reasons", brief(result)))
     })
+}
+
+fn are_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(Value::is_object))
 }
 
 fn same_limits(answered: &Value, on_disk: &Value) -> Result<(), Fault> {
@@ -126,7 +143,8 @@ fn same_limits(answered: &Value, on_disk: &Value) -> Result<(), Fault> {
         || format!("its limits are {}", brief(answered)),
         |key| {
             format!(
-                "the limit {key} is {} in the engine and {} in data.json",
+                "the limit {} is {} in the engine and {} in data.json",
+                excerpt(key, 60),
                 shown(theirs.get(key)),
                 shown(ours.get(key))
             )

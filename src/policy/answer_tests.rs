@@ -109,6 +109,7 @@ fn allow_that_is_no_boolean_is_malformed(#[case] allow: Value) {
 #[case::unknown_verdict(json!({"verdict": "ok"}))]
 #[case::shouted_verdict(json!({"verdict": "PASS"}))]
 #[case::verdict_as_boolean(json!({"verdict": true}))]
+#[case::verdict_as_object(json!({"verdict": {"pass": null}}))]
 #[case::violations_null(json!({"violations": null}))]
 #[case::violations_object(json!({"violations": {}}))]
 #[case::violations_count(json!({"violations": 0}))]
@@ -116,6 +117,7 @@ fn allow_that_is_no_boolean_is_malformed(#[case] allow: Value) {
 #[case::reasons_of_numbers(json!({"reasons": [1]}))]
 #[case::checks_null(json!({"checks": null}))]
 #[case::check_without_result(json!({"checks": [{"fact": "x", "observed": 1, "must": "<=", "limit": 2}]}))]
+#[case::check_as_a_list(json!({"checks": [["cpu_load", 0.4, "<=", 2.0, "", true]]}))]
 fn part_of_a_wrong_type_is_malformed(#[case] changes: Value) {
     malformed(&with(allowing(), changes));
 }
@@ -151,6 +153,7 @@ fn contradiction_is_malformed(#[case] answer: Value) {
 #[case::no_message(json!([{"code": "x", "message": " "}]))]
 #[case::message_missing(json!([{"code": "x"}]))]
 #[case::text(json!(["no room"]))]
+#[case::list(json!([["disk_free_low", "no room", 4, 10]]))]
 fn violation_that_says_nothing_is_malformed(#[case] violations: Value) {
     malformed(&with(denying(), json!({ "violations": violations })));
 }
@@ -169,6 +172,16 @@ fn other_limits_than_on_disk_are_stale(
 ) {
     let answer = with(answer, json!({ "limits": limits }));
     assert_eq!(obeyed(&answer), Err(Fault::Stale { reason: expected.to_owned() }));
+}
+
+#[rstest]
+#[case::verdict(json!({"verdict": "\u{1b}[31m".repeat(10_000)}))]
+#[case::fact(json!({"checks": [{"fact": "\n".repeat(10_000), "observed": 1, "must": "<=", "limit": 2, "ok": false}]}))]
+#[case::limit(json!({"limits": {"\u{1b}".repeat(10_000): 1, "disk_free_gb": 10, "cpu_load": 2}}))]
+fn the_words_of_an_engine_neither_fill_nor_colour_a_message(#[case] changes: Value) {
+    let message = obeyed(&with(allowing(), changes)).unwrap_err().to_string();
+    assert!(message.len() < 500, "{} bytes", message.len());
+    assert!(!message.contains(char::is_control), "{message:?}");
 }
 
 #[rstest]

@@ -93,7 +93,7 @@ impl WindowFault {
         match self {
             Self::TooShort { .. } => "wait until the window has passed and repeat",
             Self::Absent { .. } => "name the app's counter of requests in the manifest: metrics.requests",
-            Self::BadValue { .. } => "correct the app: a counter is finite and never negative",
+            Self::BadValue { .. } => "correct the app: a counter is never negative and at most 2^53",
             Self::NoStatus { .. } => {
                 "name the label of the status code in the manifest: metrics.status_label"
             }

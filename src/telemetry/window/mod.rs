@@ -120,7 +120,8 @@ pub(super) fn measure_with(
         details.extend(gone.map(|scrape| InstanceDetail::of(scrape.instance, Life::Gone, &[], &[])));
     }
 
-    let (requests, errors) = (tally.requests, tally.errors);
+    // Summed in another order: with fractions the last digit may differ.
+    let (requests, errors) = (tally.requests, tally.errors.min(tally.requests));
     let buckets = tally.into_buckets();
     Ok(Measured {
         requests: whole(requests),

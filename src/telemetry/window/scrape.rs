@@ -66,20 +66,23 @@ fn seconds(duration: chrono::TimeDelta) -> f64 {
     duration.as_seconds_f64()
 }
 
+/// Above, a float cannot tell a number from the next one: sums would lose
+/// errors, and the largest would become infinite.
+const MOST: f64 = 9_007_199_254_740_992.0;
+
 /// What is wrong with a value in a family that the window uses: it must be
-/// finite and not negative, and a bucket must have a bound.
+/// finite and not negative, a count must be exact, and a bucket must have a
+/// bound.
 fn bad_value(sample: &Sample<'_>, names: &Names) -> Option<String> {
     let name = sample.name.as_ref();
     let is_bucket = name == bucket_name(&names.duration);
-    let is_used = is_bucket
-        || name == names.requests
-        || name == UPTIME
-        || name == START_TIME
-        || matches!(name.strip_prefix(names.duration.as_str()), Some("_count" | "_sum"));
+    let part = name.strip_prefix(names.duration.as_str());
+    let is_count = is_bucket || name == names.requests || part == Some("_count");
+    let is_used = is_count || name == UPTIME || name == START_TIME || part == Some("_sum");
     if !is_used {
         return None;
     }
-    if !sample.value.is_finite() || sample.value < 0.0 {
+    if !sample.value.is_finite() || sample.value < 0.0 || (is_count && sample.value > MOST) {
         return Some(sample.value.to_string());
     }
     let has_no_bound = is_bucket && upper_bound(sample).is_none();

@@ -17,8 +17,10 @@ pub(super) fn bucket_name(histogram: &str) -> String {
 /// A bucket's upper bound; `None` when there is none that makes sense.
 pub(super) fn upper_bound(sample: &Sample<'_>) -> Option<f64> {
     let bound = read_number(sample.label(BOUND)?).ok()?;
+    // In milliseconds it must be a number too.
+    let is_bound = bound == f64::INFINITY || (bound * 1000.0).is_finite();
     // Adding zero makes the two zeros one.
-    (!bound.is_nan() && bound > f64::NEG_INFINITY).then_some(bound + 0.0)
+    is_bound.then_some(bound + 0.0)
 }
 
 /// One series. Two samples of different scrapes are of one series when name

@@ -67,6 +67,18 @@ fn deltas_of_each_series_are_summed() {
 }
 
 #[test]
+fn not_more_than_all_requests_fail_down_to_the_last_digit() {
+    let of = |a, b, c| {
+        [
+            at("a", a, &requests(&[("/", "500", b)])),
+            at("b", a, &requests(&[("/", "500", b), ("/b", "500", c)])),
+        ]
+    };
+    let measured = measure(&of(0, 0.0, 0.0), &of(30, 0.1, 0.4), &names(), NOMINAL).unwrap();
+    assert_eq!(measured.error_rate, Some(1.0));
+}
+
+#[test]
 fn a_series_that_is_new_counts_in_full() {
     counted(
         between(
@@ -320,12 +332,24 @@ fn durations_of_excluded_paths_do_not_count() {
 #[case::sum("http_request_duration_seconds_sum NaN\n", "NaN")]
 #[case::count("http_request_duration_seconds_count -2\n", "-2")]
 #[case::uptime("app_uptime_seconds -1\n", "-1")]
+#[case::beyond_exact_counts(
+    "http_requests_total{path=\"/\",status_code=\"500\"} 9007199254740994\n",
+    "9007199254740994"
+)]
+#[case::bucket_beyond_exact_counts(
+    "http_request_duration_seconds_bucket{le=\"1\"} 1e17\n",
+    "100000000000000000"
+)]
 #[case::bound_missing("http_request_duration_seconds_bucket 1\n", "a bucket without a number in le")]
 #[case::bound_no_number(
     "http_request_duration_seconds_bucket{le=\"fast\"} 1\n",
     "a bucket without a number in le"
 )]
 #[case::bound_nan("http_request_duration_seconds_bucket{le=\"NaN\"} 1\n", "a bucket without a number in le")]
+#[case::bound_beyond_milliseconds(
+    "http_request_duration_seconds_bucket{le=\"1.7e308\"} 1\n",
+    "a bucket without a number in le"
+)]
 fn a_value_that_cannot_be_is_an_error_in_either_scrape(#[case] line: &str, #[case] expected: &str) {
     let good = requests(&SERVED);
     let bad = format!("# TYPE http_requests_total counter\n{line}");
