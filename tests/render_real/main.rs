@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, reason = "test names say what they show")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what is left behind is told")]
 
 #[path = "../render_support/mod.rs"]
 mod render_support;
