@@ -7,6 +7,8 @@ mod daemon;
 mod dashboard;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/look.rs"]
+mod look;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/world.rs"]

@@ -4,6 +4,8 @@
 mod dashboard;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/look.rs"]
+mod look;
 #[path = "support/neighbours.rs"]
 mod neighbours;
 #[path = "support/story.rs"]

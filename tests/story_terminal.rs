@@ -5,14 +5,12 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
-#[path = "support/dashboard.rs"]
-mod dashboard;
+#[path = "support/look.rs"]
+mod look;
 #[path = "support/neighbours.rs"]
 mod neighbours;
 #[path = "support/screen.rs"]
 mod screen;
-#[path = "support/story.rs"]
-mod story;
 #[path = "support/world.rs"]
 mod world;
 
@@ -98,13 +96,13 @@ fn prepares(app: &mut Screen, world: &World) {
     app.press("i");
     app.wait_for("init  ✓ done", LATER);
     app.wait_for("generated ✓ up to date", SOON);
-    let first = story::contents(&world.path("generated"));
+    let first = look::contents(&world.path("generated"));
     assert!(first.len() >= 3, "{:?}", first.keys());
     std::fs::remove_dir_all(world.path("generated")).unwrap();
     app.wait_for("generated ○ not yet: i", SOON);
     app.press("i");
     app.wait_for("generated ✓ up to date", SOON);
-    assert_eq!(story::contents(&world.path("generated")), first);
+    assert_eq!(look::contents(&world.path("generated")), first);
     app.press("v");
     let screen = app.wait_for("validate  ✓ done", LATER);
     let (_, checks) = screen.rsplit_once("validate  ✓ done").unwrap();
@@ -184,7 +182,7 @@ fn rolls_back(app: &mut Screen, world: &World) {
 fn looks_around(app: &mut Screen, world: &World) {
     choose(app, "audit");
     app.wait_for("audit  ✓ done", LATER);
-    story::report_tells_it_all(&world.read("audit_report.md"));
+    look::report_tells_it_all(&world.read("audit_report.md"));
 
     app.press("l");
     app.wait_for("╭ logs ", SOON);
