@@ -110,6 +110,14 @@ struct Shown {
     raw: Vec<u8>,
 }
 
+impl Shown {
+    /// Whether no frame is under way (synchronized update, mode 2026).
+    fn is_whole(&self) -> bool {
+        let last = |sequence: &[u8]| self.raw.windows(sequence.len()).rposition(|bytes| bytes == sequence);
+        last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
+    }
+}
+
 /// Rows or columns for the parser, which wants at least one.
 fn cells(count: u16) -> NonZero<u16> {
     NonZero::new(count).unwrap()
@@ -149,9 +157,18 @@ impl Screen {
         self.writer.flush().unwrap();
     }
 
-    /// The text on the screen now.
+    /// The text on the screen now: a whole frame, as a terminal shows it. One
+    /// that was begun and never ended counts after a moment.
     pub fn text(&self) -> String {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).parser.screen().contents()
+        let began = Instant::now();
+        loop {
+            let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            if shown.is_whole() || began.elapsed() > Duration::from_secs(1) {
+                return shown.parser.screen().contents();
+            }
+            drop(shown);
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
     }
 
     /// Everything that was ever written to the terminal.
