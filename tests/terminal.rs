@@ -153,7 +153,7 @@ fn without_a_manifest_the_app_says_how_to_get_one_and_goes_on_when_it_is_there()
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing begins without a manifest");
     let made = std::process::Command::new(BINARY).args(["new", "."]).current_dir(folder.path()).output();
     assert!(made.unwrap().status.success());
-    app.wait_for("swift-deploy-1-node:latest", SOON);
+    app.wait_for("nothing is deployed: d deploys", LATER);
     app.press("q");
     assert!(app.wait_restored(SOON).contains("ended with 0"));
 }
