@@ -3,16 +3,20 @@
 # Input:  {"requests", "errors": number, "error_rate": number or null,
 #          "p99_latency_ms": number or null, "p99_bucket": [low, high or null] or null,
 #          "latency_buckets": [{"le_ms": number or null (+Inf), "count": number}],
-#          "window_seconds", "resets", "samples_needed": number,
-#          "healthy": boolean, "restarts", "oom_kills": number,
+#          "window_seconds", "resets", "vanished", "samples_needed": number,
+#          "healthy": boolean, "health_detail": text, "restarts", "oom_kills": number,
+#          "proxy_failures": number or null, "proxy_error": text or null,
 #          "stable": {"requests", "error_rate", "p99_latency_ms"} or null,
-#          "metrics_error": {"code", "message"} or null, "source": text,
-#          "request_rate": number, "time": RFC 3339}
+#          "metrics_error": {"code", "message", "instance"} or null,
+#          "source": text, "sources": {"metrics", "health", "proxy"},
+#          "instances", "request_rate": number, "time": RFC 3339}
 # Limits: data.thresholds.error_rate (a share, 0.01 is 1 %), p99_latency_ms, and
 #         optionally min_requests, which then replaces input.samples_needed.
 # Answer: data.canary.decision. It passes only on evidence: what is missing, too
 #         little or of the wrong type never does. Evidence against the canary
-#         (fail) outweighs a want of evidence (inconclusive).
+#         (fail) outweighs a want of evidence (inconclusive). `waiting_helps`
+#         says whether time alone may bring what is wanting, `sample` how many
+#         requests there are of those needed.
 package canary
 
 # The answer where the rules below give none.
@@ -28,6 +32,8 @@ default decision := {
 	"reasons": ["the canary policy reached no decision on these facts"],
 	"checks": [],
 	"limits": {},
+	"waiting_helps": false,
+	"sample": null,
 }
 
 decision := {
@@ -37,6 +43,8 @@ decision := {
 	"reasons": reasons,
 	"checks": checks,
 	"limits": limits,
+	"waiting_helps": waiting_helps,
+	"sample": sample,
 }
 
 default facts := {}
@@ -60,7 +68,14 @@ plain(value) := value + 0 if {
 
 # --- verdict -----------------------------------------------------------------
 
-want_of_evidence := {"metrics_unavailable", "too_few_requests", "p99_unknown"}
+want_of_evidence := {
+	"metrics_unavailable",
+	"too_few_requests",
+	"p99_unknown",
+	"process_restarted",
+	"process_vanished",
+	"proxy_unknown",
+}
 
 failures := [violation |
 	some violation in violations
@@ -77,8 +92,32 @@ verdict := "inconclusive" if {
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) == 6
+	count(checks) == 7
 	every check in checks { check.ok == true }
+}
+
+# Whether everything that is wanting comes with time: requests, the length of
+# the window, and a window in which no process restarted or went away.
+default waiting_helps := false
+
+waiting_helps if {
+	verdict == "inconclusive"
+	every violation in violations { comes_with_time(violation) }
+}
+
+comes_with_time(violation) if violation.code in {"too_few_requests", "process_restarted", "process_vanished"}
+
+comes_with_time(violation) if {
+	violation.code == "metrics_unavailable"
+	violation.observed == "window_too_short"
+}
+
+default sample := null
+
+sample := {"seen": fact("requests"), "needed": needed} if {
+	is_measured
+	is_kind(fact("requests"), "count")
+	is_number(needed)
 }
 
 reasons := array.concat([violation.message | some violation in violations], notes) if count(violations) > 0
@@ -91,7 +130,10 @@ violations := [violation |
 		bad_limits,
 		bad_facts,
 		crashes,
+		unanswered,
 		no_metrics,
+		no_proxy_log,
+		incomplete,
 		too_few,
 		too_many_errors,
 		too_slow,
@@ -103,6 +145,10 @@ checks := [
 	check("requests", ">=", needed, "", enough),
 	check("error_rate", "<=", limit("error_rate"), "", is_error_rate_kept),
 	check("p99_latency_ms", "<=", limit("p99_latency_ms"), "ms", p99.state == "kept"),
+	object.union(
+		check("proxy_error_rate", "<=", limit("error_rate"), "", is_proxy_rate_kept),
+		{"observed": proxy_error_rate},
+	),
 	check("healthy", "==", true, "", fact("healthy") == true),
 	check("restarts", "==", 0, "", fact("restarts") == 0),
 	check("oom_kills", "==", 0, "", fact("oom_kills") == 0),
@@ -127,7 +173,7 @@ bad_limits := [violation |
 	not is_kind(value, kind)
 	violation := {
 		"code": "limits_missing",
-		"message": sprintf("thresholds.%s in data.json must be %s", [name, described[kind]]),
+		"message": sprintf("thresholds.%s in data.json is %s: it must be %s", [name, shown(value), described[kind]]),
 		"observed": null,
 		"limit": value,
 	}
@@ -144,11 +190,27 @@ bad_facts := [violation |
 	not is_kind(value, kind)
 	violation := {
 		"code": "facts_missing",
-		"message": sprintf("%s is not %s%s: it must be %s", [name, lack_of(value), origin, described[kind]]),
+		"message": sprintf(
+			"%s is not %s%s: it must be %s%s",
+			[name, lack_of(value), origin, described[kind], limit_beside(name)],
+		),
 		"observed": fact(name),
 		"limit": limit(name),
 	}
 ]
+
+# A value of the wrong kind, as a message shows it.
+shown(value) := "absent" if {
+	is_null(value)
+} else := sprintf("%v", [value]) if {
+	is_number(value)
+} else := sprintf("the text %v", [value]) if {
+	is_string(value)
+} else := "no number"
+
+limit_beside(name) := sprintf("; the limit is %v", [limit(name)]) if {
+	is_number(limit(name))
+} else := ""
 
 # Stands for a fact that is not there at all, where null means not measured.
 absent := {"absent": true}
@@ -171,6 +233,8 @@ required_of_metrics := {
 	"p99_bucket": "list, null or absent",
 	"latency_buckets": "list, null or absent",
 	"window_seconds": "amount",
+	"resets": "count",
+	"vanished": "count",
 } if {
 	is_measured
 }
@@ -236,16 +300,23 @@ crashes := array.concat(unhealthy, array.concat(restarted, out_of_memory))
 
 unhealthy := [{
 	"code": "canary_unhealthy",
-	"message": sprintf("healthy is false, and must be true%s: the canary fails its health check", [origin]),
+	"message": sprintf("healthy is false, and must be true%s: %s", [origin_of("health"), health_detail]),
 	"observed": false,
 	"limit": true,
 } |
 	fact("healthy") == false
 ]
 
+health_detail := fact("health_detail") if {
+	is_string(fact("health_detail"))
+} else := "the canary fails its health check"
+
 restarted := [{
 	"code": "canary_restarted",
-	"message": sprintf("restarts %v is above the limit 0%s: the canary was started again", [fact("restarts"), origin]),
+	"message": sprintf(
+		"restarts %v is above the limit 0%s: the canary was started again",
+		[fact("restarts"), origin_of("health")],
+	),
 	"observed": fact("restarts"),
 	"limit": 0,
 } |
@@ -257,7 +328,7 @@ out_of_memory := [{
 	"code": "canary_out_of_memory",
 	"message": sprintf(
 		"oom_kills %v is above the limit 0%s: the canary was killed for want of memory",
-		[fact("oom_kills"), origin],
+		[fact("oom_kills"), origin_of("health")],
 	),
 	"observed": fact("oom_kills"),
 	"limit": 0,
@@ -266,13 +337,123 @@ out_of_memory := [{
 	fact("oom_kills") > 0
 ]
 
+# --- requests that only the proxy saw: refused, cut off, timed out ------------------
+
+# Nothing that the canary counts: a process that is gone counts nothing. Where the
+# proxy gave up first, a request may stand in both figures, which is on the safe
+# side.
+proxy_total := fact("requests") + fact("proxy_failures") if {
+	is_measured
+	is_kind(fact("requests"), "count")
+	is_kind(fact("errors"), "count")
+	is_kind(fact("proxy_failures"), "count")
+}
+
+default proxy_error_rate := null
+
+proxy_error_rate := (fact("errors") + fact("proxy_failures")) / proxy_total if {
+	is_number(proxy_total)
+	fact("proxy_failures") > 0
+}
+
+proxy_error_rate := fact("error_rate") if fact("proxy_failures") == 0
+
+default is_proxy_rate_kept := false
+
+is_proxy_rate_kept if {
+	is_number(proxy_error_rate)
+	is_share(limit("error_rate"))
+	proxy_error_rate <= limit("error_rate")
+}
+
+# The sample is what the proxy sent: a canary that answers nothing at all has
+# enough of it.
+unanswered := [{
+	"code": "proxy_failures",
+	"message": sprintf(
+		"proxy_failures %v: with them the error rate is %s, above the limit %s%s: %v of %v requests got no answer%s",
+		[
+			fact("proxy_failures"),
+			share(precise(proxy_error_rate, limit("error_rate"), 10000)),
+			share(limit("error_rate")),
+			window,
+			fact("proxy_failures"),
+			proxy_total,
+			origin_of("proxy"),
+		],
+	),
+	"observed": proxy_error_rate,
+	"limit": limit("error_rate"),
+} |
+	is_number(needed)
+	proxy_total >= needed
+	fact("proxy_failures") > 0
+	is_share(limit("error_rate"))
+	not is_proxy_rate_kept
+]
+
+no_proxy_log := [{
+	"code": "proxy_unknown",
+	"message": sprintf("proxy_failures is not known%s: %s; its limit is %s of all requests", [
+		origin_of("proxy"),
+		proxy_error,
+		shown_limit,
+	]),
+	"observed": null,
+	"limit": limit("error_rate"),
+} |
+	not is_proxy_known
+]
+
+is_proxy_known if is_kind(fact("proxy_failures"), "count")
+
+proxy_error := fact("proxy_error") if {
+	is_string(fact("proxy_error"))
+} else := "it must be a whole number from 0"
+
+shown_limit := share(limit("error_rate")) if {
+	is_share(limit("error_rate"))
+} else := "unknown"
+
+# --- processes that came and went in the window --------------------------------------
+
+incomplete := array.concat(process_restarted, process_vanished)
+
+process_restarted := [{
+	"code": "process_restarted",
+	"message": sprintf(
+		"resets %v is above the limit 0%s%s: what a process did before it restarted is not in the figures",
+		[fact("resets"), window, origin_of("metrics")],
+	),
+	"observed": fact("resets"),
+	"limit": 0,
+} |
+	is_measured
+	is_amount(fact("resets"))
+	fact("resets") > 0
+]
+
+process_vanished := [{
+	"code": "process_vanished",
+	"message": sprintf(
+		"vanished %v is above the limit 0%s%s: what a process did before it went away is not in the figures",
+		[fact("vanished"), window, origin_of("metrics")],
+	),
+	"observed": fact("vanished"),
+	"limit": 0,
+} |
+	is_measured
+	is_amount(fact("vanished"))
+	fact("vanished") > 0
+]
+
 # --- metrics and sample size ------------------------------------------------------
 
 is_measured if fact("metrics_error") == null
 
 no_metrics := [{
 	"code": "metrics_unavailable",
-	"message": sprintf("no metrics of the canary%s: %s", [origin, metrics_error]),
+	"message": sprintf("no metrics of the canary%s: %s%s", [origin_of_error, metrics_error, limits_beside]),
 	"observed": object.get(facts, ["metrics_error", "code"], null),
 	"limit": null,
 } |
@@ -283,6 +464,20 @@ metrics_error := message if {
 	message := object.get(facts, ["metrics_error", "message"], null)
 	is_string(message)
 } else := "the cause is not known"
+
+# The instance that could not be read, where it is one of them.
+origin_of_error := sprintf(" (%s)", [instance]) if {
+	instance := object.get(facts, ["metrics_error", "instance"], null)
+	is_string(instance)
+} else := origin_of("metrics")
+
+limits_beside := sprintf("; the limits are error_rate %s and p99_latency_ms %v ms", [
+	share(limit("error_rate")),
+	limit("p99_latency_ms"),
+]) if {
+	is_share(limit("error_rate"))
+	is_amount(limit("p99_latency_ms"))
+} else := ""
 
 # At least one: no requests means no data, not 0 %.
 needed := max([limit("min_requests"), 1]) if {
@@ -304,7 +499,14 @@ enough if {
 
 too_few := [{
 	"code": "too_few_requests",
-	"message": sprintf("%v of %v requests%s%s", [fact("requests"), needed, window, origin]),
+	"message": sprintf("requests %v is below the limit %v%s%s: %v of %v requests", [
+		fact("requests"),
+		needed,
+		window,
+		origin_of("metrics"),
+		fact("requests"),
+		needed,
+	]),
 	"observed": fact("requests"),
 	"limit": needed,
 } |
@@ -344,7 +546,7 @@ error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v req
 	window,
 	fact("errors"),
 	fact("requests"),
-	origin,
+	origin_of("metrics"),
 ]) if {
 	is_share(fact("error_rate"))
 	is_share(limit("error_rate"))
@@ -439,7 +641,7 @@ p99_by_edge(related) := sprintf("%s is %s the limit %v ms%s: %v of %v requests (
 	edge.total,
 	percent(edge.within / edge.total),
 	limit("p99_latency_ms"),
-	origin,
+	origin_of("metrics"),
 ])
 
 p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
@@ -448,17 +650,17 @@ p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
 	limit("p99_latency_ms"),
 	window,
 	p99_interval,
-	origin,
+	origin_of("metrics"),
 ])
 
 p99_beyond(conclusion) := sprintf(
 	"p99_latency_ms is above %v ms, the highest bound of the histogram%s %v ms%s%s",
-	[p99_highest_bound, conclusion, limit("p99_latency_ms"), window, origin],
+	[p99_highest_bound, conclusion, limit("p99_latency_ms"), window, origin_of("metrics")],
 )
 
 p99_absent := sprintf(
 	"p99_latency_ms is not known%s%s: the metrics have no usable latency histogram; the limit is %v ms",
-	[window, origin, limit("p99_latency_ms")],
+	[window, origin_of("metrics"), limit("p99_latency_ms")],
 )
 
 p99_shown := sprintf("p99_latency_ms %v ms", [precise(fact("p99_latency_ms"), limit("p99_latency_ms"), 10)]) if {
@@ -472,19 +674,20 @@ p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_b
 # --- words -----------------------------------------------------------------------------
 
 praise := [
-	sprintf("%v requests%s, %v are needed%s", [fact("requests"), window, needed, origin]),
+	sprintf("%v requests%s, %v are needed%s", [fact("requests"), window, needed, origin_of("metrics")]),
 	error_rate_sentence,
 	p99.message,
-	"the canary is healthy, with 0 restarts and 0 kills for want of memory",
+	sprintf("proxy_failures %v: with them the error rate is %s, at or below the limit %s%s%s", [
+		fact("proxy_failures"),
+		share(precise(proxy_error_rate, limit("error_rate"), 10000)),
+		share(limit("error_rate")),
+		window,
+		origin_of("proxy"),
+	]),
+	sprintf("the canary is healthy, with 0 restarts and 0 kills for want of memory%s", [origin_of("health")]),
 ]
 
-notes := array.concat(note_resets, note_stable)
-
-note_resets := [sprintf("note: restarts of processes inside the window: %v, counted from zero", [resets]) |
-	resets := fact("resets")
-	is_amount(resets)
-	resets > 0
-]
+notes := note_stable
 
 # For comparison only: a stable release that fails too points at something else
 # than the canary, but does not make the canary good.
@@ -519,6 +722,14 @@ origin := sprintf(" (%s)", [fact("source")]) if {
 	is_string(fact("source"))
 	fact("source") != ""
 } else := ""
+
+# Where a kind of facts was read; of the canary, where nothing better is told.
+origin_of(kind) := sprintf(" (%s)", [text]) if {
+	is_object(fact("sources"))
+	text := object.get(fact("sources"), kind, "")
+	is_string(text)
+	text != ""
+} else := origin
 
 share(value) := sprintf("%v (%v %%)", [value, percent(value)])
 

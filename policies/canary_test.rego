@@ -17,10 +17,13 @@ good := {
 	],
 	"window_seconds": 30,
 	"resets": 0,
+	"vanished": 0,
 	"samples_needed": 50,
 	"healthy": true,
 	"restarts": 0,
 	"oom_kills": 0,
+	"proxy_failures": 0,
+	"proxy_error": null,
 	"stable": null,
 	"metrics_error": null,
 	"source": "app-green",
@@ -34,6 +37,8 @@ no_figures := {
 	"p99_bucket": null,
 	"latency_buckets": [],
 	"window_seconds": null,
+	"resets": null,
+	"vanished": null,
 	"metrics_error": {"code": "timed_out", "message": "metrics timed out"},
 }
 
@@ -67,8 +72,13 @@ test_passes_a_good_canary_with_reasons if {
 			"p99_latency_ms 430.3 ms is at or below the limit 500 ms over the last 30 s:",
 			"299 of 300 requests (99.67 %) took at most 500 ms, 99 % must (app-green)",
 		]),
-		"the canary is healthy, with 0 restarts and 0 kills for want of memory",
+		concat(" ", [
+			"proxy_failures 0: with them the error rate is 0.0033 (0.33 %),",
+			"at or below the limit 0.01 (1 %) over the last 30 s (app-green)",
+		]),
+		"the canary is healthy, with 0 restarts and 0 kills for want of memory (app-green)",
 	]
+	decision.waiting_helps == false
 }
 
 test_passes_exactly_at_both_limits if {
@@ -153,7 +163,9 @@ test_too_few_requests_are_inconclusive_whatever_they_show if {
 	facts := changed({"requests": 12, "errors": 6, "error_rate": 0.5})
 	decision := canary.decision with input as facts with data.thresholds as limits
 	gives(decision, "inconclusive", ["too_few_requests"])
-	decision.reasons == ["12 of 50 requests over the last 30 s (app-green)"]
+	decision.reasons == ["requests 12 is below the limit 50 over the last 30 s (app-green): 12 of 50 requests"]
+	decision.waiting_helps == true
+	decision.sample == {"seen": 12, "needed": 50}
 }
 
 test_no_requests_are_never_a_pass if {
@@ -182,7 +194,27 @@ test_crashes_fail_whatever_the_sample if {
 test_no_metrics_are_inconclusive if {
 	decision := canary.decision with input as changed(no_figures) with data.thresholds as limits
 	gives(decision, "inconclusive", ["metrics_unavailable"])
-	decision.reasons == ["no metrics of the canary (app-green): metrics timed out"]
+	decision.reasons == [concat(" ", [
+		"no metrics of the canary (app-green): metrics timed out;",
+		"the limits are error_rate 0.01 (1 %) and p99_latency_ms 500 ms",
+	])]
+	decision.waiting_helps == false
+	decision.sample == null
+}
+
+test_an_instance_that_cannot_be_read_is_named if {
+	error := {"code": "metrics_http", "message": "metrics answered HTTP 500", "instance": "app-green at 172.18.0.4:3000"}
+	decision := canary.decision with input as changed(object.union(no_figures, {"metrics_error": error}))
+		with data.thresholds as limits
+	startswith(decision.reasons[0], "no metrics of the canary (app-green at 172.18.0.4:3000): metrics answered HTTP 500;")
+}
+
+test_a_window_that_is_too_short_comes_with_time if {
+	error := {"code": "window_too_short", "message": "the window is 12000 ms"}
+	decision := canary.decision with input as changed(object.union(no_figures, {"metrics_error": error}))
+		with data.thresholds as limits
+	gives(decision, "inconclusive", ["metrics_unavailable"])
+	decision.waiting_helps == true
 }
 
 test_an_error_of_the_scrape_outweighs_good_figures if {
@@ -203,6 +235,8 @@ test_missing_facts_fail if {
 		"error_rate",
 		"p99_latency_ms",
 		"window_seconds",
+		"resets",
+		"vanished",
 		"samples_needed",
 		"healthy",
 		"restarts",
@@ -223,6 +257,8 @@ test_facts_of_a_wrong_type_fail if {
 		"p99_bucket",
 		"latency_buckets",
 		"window_seconds",
+		"resets",
+		"vanished",
 		"samples_needed",
 		"healthy",
 		"restarts",
@@ -236,7 +272,7 @@ test_facts_of_a_wrong_type_fail if {
 test_an_input_that_is_no_object_fails if {
 	decision := canary.decision with input as "fine" with data.thresholds as limits
 	decision.verdict == "fail"
-	{code | some code in codes(decision)} == {"facts_missing"}
+	{code | some code in codes(decision)} == {"facts_missing", "proxy_unknown"}
 }
 
 test_unusable_limits_fail if {
@@ -252,6 +288,7 @@ test_unusable_limits_fail if {
 	}
 	none := canary.decision with input as good with data.thresholds as null
 	gives(none, "fail", ["limits_missing", "limits_missing"])
+	none.reasons[0] == "thresholds.error_rate in data.json is absent: it must be a share from 0 to 1 (0.01 is 1 %)"
 }
 
 test_fails_when_no_rule_gives_an_answer if {
@@ -259,25 +296,89 @@ test_fails_when_no_rule_gives_an_answer if {
 	gives(decision, "fail", ["undecided"])
 }
 
+# --- requests that only the proxy saw ---------------------------------------
+
+test_a_canary_that_answers_nothing_fails_by_the_proxys_word if {
+	nothing := {"requests": 0, "errors": 0, "error_rate": null, "p99_latency_ms": null, "proxy_failures": 60}
+	decision := canary.decision with input as changed(nothing) with data.thresholds as limits
+	gives(decision, "fail", ["proxy_failures", "too_few_requests"])
+	decision.violations[0].observed == 1
+	decision.violations[0].limit == 0.01
+	decision.reasons[0] == concat(" ", [
+		"proxy_failures 60: with them the error rate is 1 (100 %), above the limit 0.01 (1 %)",
+		"over the last 30 s: 60 of 60 requests got no answer (app-green)",
+	])
+}
+
+test_failures_at_the_proxy_add_to_those_of_the_app if {
+	facts := changed({"requests": 97, "errors": 0, "error_rate": 0, "proxy_failures": 3})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["proxy_failures"])
+	few := canary.decision with input as changed({"proxy_failures": 2}) with data.thresholds as limits
+	few.allow == true
+}
+
+test_few_failures_at_the_proxy_are_too_few_to_judge if {
+	nothing := {"requests": 0, "errors": 0, "error_rate": null, "proxy_failures": 3}
+	decision := canary.decision with input as changed(nothing) with data.thresholds as limits
+	gives(decision, "inconclusive", ["too_few_requests"])
+}
+
+test_a_proxy_that_does_not_tell_is_no_pass if {
+	unknown := {"proxy_failures": null, "proxy_error": "its log cannot be read"}
+	decision := canary.decision with input as changed(unknown) with data.thresholds as limits
+	gives(decision, "inconclusive", ["proxy_unknown"])
+	decision.waiting_helps == false
+	decision.reasons[0] == concat(" ", [
+		"proxy_failures is not known (app-green): its log cannot be read;",
+		"its limit is 0.01 (1 %) of all requests",
+	])
+	absent := canary.decision with input as object.remove(good, ["proxy_failures"]) with data.thresholds as limits
+	gives(absent, "inconclusive", ["proxy_unknown"])
+}
+
+test_sources_are_told_for_each_kind_of_fact if {
+	sources := {"metrics": "/metrics of app-green", "health": "state of app-green", "proxy": "the proxy's log"}
+	facts := changed({"sources": sources, "proxy_failures": 100, "healthy": false, "health_detail": "it answers 503"})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["canary_unhealthy", "proxy_failures"])
+	decision.reasons[0] == "healthy is false, and must be true (state of app-green): it answers 503"
+	endswith(decision.reasons[1], "requests got no answer (the proxy's log)")
+}
+
+# --- processes that came and went -------------------------------------------
+
+test_what_restarted_or_went_away_leaves_the_figures_incomplete if {
+	facts := changed({"resets": 1, "vanished": 2})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["process_restarted", "process_vanished"])
+	decision.waiting_helps == true
+	startswith(decision.reasons[1], "vanished 2 is above the limit 0 over the last 30 s (app-green): ")
+}
+
+test_waiting_is_no_use_while_anything_else_is_wanting if {
+	facts := changed({"resets": 1, "p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["process_restarted", "p99_unknown"])
+	decision.waiting_helps == false
+}
+
 # --- notes -------------------------------------------------------------------
 
 test_notes_do_not_decide if {
 	failing := {"requests": 900, "errors": 90, "error_rate": 0.1, "p99_latency_ms": 80}
-	decision := canary.decision with input as changed({"resets": 1, "stable": failing}) with data.thresholds as limits
+	decision := canary.decision with input as changed({"stable": failing}) with data.thresholds as limits
 	decision.allow == true
-	array.slice(decision.reasons, 4, 6) == [
-		"note: restarts of processes inside the window: 1, counted from zero",
-		concat(" ", [
-			"note: stable is failing too in the same window:",
-			"error_rate 0.1 (10 %) of 900 requests, p99_latency_ms 80 ms",
-		]),
-	]
+	array.slice(decision.reasons, 5, 6) == [concat(" ", [
+		"note: stable is failing too in the same window:",
+		"error_rate 0.1 (10 %) of 900 requests, p99_latency_ms 80 ms",
+	])]
 }
 
 test_notes_do_without_a_latency if {
 	fine := {"requests": 900, "errors": 0, "error_rate": 0, "p99_latency_ms": null}
 	decision := canary.decision with input as changed({"stable": fine, "source": ""}) with data.thresholds as limits
-	decision.reasons[4] == "note: stable for comparison in the same window: error_rate 0 (0 %) of 900 requests"
+	decision.reasons[5] == "note: stable for comparison in the same window: error_rate 0 (0 %) of 900 requests"
 }
 
 # OPA alone compares 5000.0 and 500.0 as equal.

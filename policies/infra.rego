@@ -82,8 +82,8 @@ violations := [violation |
 violation_of(check, _) := {
 	"code": "limits_missing",
 	"message": sprintf(
-		"%s cannot be judged: thresholds.%s in data.json must be a number from 0",
-		[check.fact, check.fact],
+		"%s %s cannot be judged%s: thresholds.%s in data.json is %s, and must be a number from 0",
+		[check.fact, shown(check.observed), origin(check.fact), check.fact, shown(check.limit)],
 	),
 	"observed": check.observed,
 	"limit": check.limit,
@@ -111,6 +111,15 @@ violation_of(check, code) := {
 	usable(check.observed)
 	not check.ok
 }
+
+# A value of whatever kind, as a message shows it.
+shown(value) := "absent" if {
+	is_null(value)
+} else := sprintf("%v", [value]) if {
+	is_number(value)
+} else := sprintf("the text %v", [value]) if {
+	is_string(value)
+} else := "no number"
 
 lack_of(value) := "known" if {
 	value == null

@@ -101,6 +101,14 @@ fn may_be_allowed(package: &str, facts: &Value) -> bool {
         && facts["healthy"] == json!(true)
         && at_most("restarts", 0.0)
         && at_most("oom_kills", 0.0)
+        && at_most("resets", 0.0)
+        && at_most("vanished", 0.0)
+        && number("proxy_failures").is_some_and(|unanswered| {
+            let sent = number("requests").unwrap_or(0.0) + unanswered;
+            let failed = number("errors").unwrap_or(f64::INFINITY) + unanswered;
+            // Without any the app's own rate is all there is.
+            unanswered >= 0.0 && (unanswered == 0.0 || failed / sent <= 0.01)
+        })
 }
 
 fn assert_sound(decision: &Decision) {

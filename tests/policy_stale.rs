@@ -28,6 +28,22 @@ async fn until(engine: &dyn PolicyEngine, wanted: impl Fn(&Decision) -> bool) ->
     panic!("the engine never came to it; last fault: {last:?}")
 }
 
+#[tokio::test]
+async fn unreadable_disk_is_stale_only_while_an_engine_decides_by_what_it_had() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let running = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let opa = policies.asked_at(running.address, TIMEOUT);
+    policies.write("infra.rego", "allow := true\n");
+    let Some(Fault::Stale { reason }) = opa.ask("infra", &roomy_host()).await.fault else {
+        panic!("a file without a package line was not noticed")
+    };
+    assert!(reason.contains("infra.rego:1: a package line must come first"), "{reason}");
+    drop(running);
+    let fault = opa.ask("infra", &roomy_host()).await.fault;
+    assert!(matches!(fault, Some(Fault::Policies { .. })), "{fault:?}");
+}
+
 fn is_stale(decision: &Decision) -> bool {
     !decision.allow && matches!(decision.fault, Some(Fault::Stale { .. }))
 }
@@ -83,11 +99,14 @@ async fn deleted_limits_deny_although_opa_keeps_the_old_ones() {
 
     policies.remove("data.json");
     let decision = opa.ask("infra", &roomy_host()).await;
-    assert!(
-        !decision.allow && matches!(decision.fault, Some(Fault::Policies { .. })),
-        "{:?}",
-        decision.fault
-    );
+    assert!(is_stale(&decision), "{:?}", decision.fault);
+    let reason = &decision.reasons[0];
+    assert!(reason.contains("still decides by what it loaded before"), "{reason}");
+    assert!(reason.contains("data.json: "), "{reason}");
+    assert_eq!(decision.word(), "STALE");
+
+    policies.write("data.json", &json!({"thresholds": limits()}).to_string());
+    until(&opa, |decision| decision.allow).await;
 }
 
 #[tokio::test]

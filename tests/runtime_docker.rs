@@ -319,6 +319,40 @@ async fn changed_shares_of_the_rendered_configuration_lose_nothing() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_without_an_answer_are_counted() {
+    with_docker(async |world| {
+        world.use_rendered();
+        runtime_suite::requests_without_an_answer_are_counted(&world.runtime, world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_another_stands_in_for_is_counted() {
+    with_docker(async |world| {
+        world.use_rendered();
+        let end = async || {
+            let green = world.runtime.observe().await.unwrap().in_slot(Slot::Green).unwrap().id.clone();
+            let options = None::<bollard::query_parameters::StopContainerOptions>;
+            world.docker.stop_container(&green, options).await.unwrap();
+        };
+        runtime_suite::a_slot_that_another_stands_in_for_is_counted(&world.runtime, world, end).await;
+    })
+    .await;
+}
+
+/// No proxy at all, and one whose configuration keeps no log of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_proxy_does_not_tell_is_not_zero() {
+    with_docker(async |world| {
+        runtime_suite::what_the_proxy_does_not_tell_is_not_zero(&world.runtime).await;
+        deployed(world).await;
+        runtime_suite::what_the_proxy_does_not_tell_is_not_zero(&world.runtime).await;
+    })
+    .await;
+}
+
 /// As rootless engines and Docker Desktop need it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_whose_address_is_out_of_reach_is_asked_at_a_published_port() {

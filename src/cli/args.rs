@@ -128,7 +128,8 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 100, value_name = "N")]
         tail: usize,
     },
-    /// What the gate sees, from two saved scrapes; or check one
+    /// What the gates see now, series by series; or from two saved scrapes; or
+    /// check one
     Metrics {
         /// The earlier scrape
         #[arg(long, value_name = "FILE", requires = "to")]

@@ -80,7 +80,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit { command: Some(AuditCommand::Verify), .. } => command::audit::verify(common),
         Command::Logs { name, follow, tail } => command::logs::run(common, name, follow, tail).await,
         Command::Metrics { from, to, window, check } => {
-            command::metrics::run(common, &command::metrics::Question { from, to, window, check })
+            command::metrics::run(common, command::metrics::Question { from, to, window, check }).await
         }
         Command::Policy { command } => command::policy::run(common, command).await,
         Command::Demo { pace } => command::demo::run(common, Duration::from_secs_f64(pace)).await,

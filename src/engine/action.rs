@@ -121,6 +121,22 @@ pub struct LoadPlan {
     pub lasting: Duration,
 }
 
+impl LoadPlan {
+    /// So much that a slot with `percent` of the traffic gets half as many
+    /// requests again as are needed in each window, for a window and a half:
+    /// then one full window has them, wherever it begins.
+    #[must_use]
+    pub fn to_bring(requests: u64, window: Duration, percent: u8) -> Self {
+        let share = u64::from(percent.clamp(1, 100));
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rps = requests.saturating_mul(150).saturating_mul(1000) / share / millis + 1;
+        Self {
+            rps: u32::try_from(rps).unwrap_or(u32::MAX).clamp(Self::default().rps, 2_000),
+            lasting: (window * 3 / 2).max(Self::default().lasting),
+        }
+    }
+}
+
 impl Default for LoadPlan {
     fn default() -> Self {
         Self { rps: 20, lasting: Duration::from_secs(30) }

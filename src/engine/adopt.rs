@@ -5,8 +5,8 @@
 use std::fs::OpenOptions;
 
 use super::context::Context;
+use super::generate;
 use super::halt::{Halt, file_failure};
-use super::operation::regenerate;
 use crate::domain::Mode;
 use crate::history::Entry;
 use crate::manifest::Edit;
@@ -43,7 +43,7 @@ pub(super) async fn write_mode(context: &Context, edit: Edit, to: Mode) -> Resul
             Ok((edited, format!("mode: {to}")))
         })
         .await?;
-    context.step_through("generate files", async |_| regenerate(context, edited.manifest())).await?;
+    context.step_through("generate files", async |_| generate::generate(context, edited.manifest())).await?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::action::Action;
 use super::core::Core;
 use super::event::{Event, OperationEvent, OperationId, Outcome, StateEvent};
+use super::metrics::{self, GroupMetrics};
 use super::project::Project;
 use super::session::Assemble;
 use super::watch;
@@ -183,6 +184,12 @@ impl Engine {
     /// Asks one gate now, as the watch does, and records nothing.
     pub async fn ask_gate(&self, gate: &str) -> Result<Decision, String> {
         watch::ask_gate(&self.core, gate).await
+    }
+
+    /// Measures every slot now, as the gates do, down to the single series. The
+    /// scrapes are kept for the next look; nothing is recorded.
+    pub async fn metrics(&self) -> Result<Vec<GroupMetrics>, String> {
+        metrics::look(&self.core).await
     }
 
     /// What `teardown` would remove.

@@ -5,9 +5,10 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::measure::{Unmeasured, named};
 use crate::manifest::Manifest;
 use crate::runtime::{Health, HostFacts, Instance, RuntimeError};
-use crate::telemetry::{MeasureFault, Measured};
+use crate::telemetry::Measured;
 
 /// Bytes in the gigabyte that `disk_free_gb` counts (10⁹, as `df -H` and disk
 /// makers do).
@@ -49,30 +50,44 @@ pub(super) fn infra(
 
 /// What is known about the canary when a promotion is asked for.
 pub(super) struct CanaryEvidence<'a> {
-    /// The canary's instance.
-    pub instance: &'a Instance,
-    /// Its window.
-    pub measured: &'a Result<Measured, MeasureFault>,
+    /// Every instance of it.
+    pub instances: &'a [Instance],
+    /// Their window, summed.
+    pub measured: &'a Result<Measured, Unmeasured>,
+    /// Requests in the window that they were given and did not answer, or why
+    /// that is not known.
+    pub unanswered: &'a Result<u64, String>,
     /// The stable slot's window, where one runs and could be measured.
     pub stable: Option<&'a Measured>,
 }
 
-/// Facts before a canary becomes stable.
+/// Facts before a canary becomes stable. What is known of several instances is
+/// summed, and as bad as the worst of them.
 pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: DateTime<Utc>) -> Value {
-    let instance = evidence.instance;
+    let instances = evidence.instances;
+    let unwell = instances.iter().find(|instance| instance.health != Health::Healthy);
+    let health = unwell.map_or(&Health::Healthy, |instance| &instance.health);
+    let names: Vec<String> = instances.iter().map(named).collect();
+    let source = names.join(", ");
     let common = json!({
         "time": rfc3339(now),
         "project": manifest.project,
         "samples_needed": manifest.canary.min_requests,
-        "healthy": instance.health == Health::Healthy,
-        "health": instance.health.as_str(),
-        "restarts": instance.restarts,
-        "oom_kills": u8::from(instance.oom_killed),
-        "source": instance.endpoint.map_or_else(
-            || instance.service.clone(),
-            |endpoint| format!("{} at {endpoint}", instance.service),
-        ),
-        "version": instance.release.as_ref().map(|release| release.version.clone()),
+        "instances": instances.len(),
+        "healthy": unwell.is_none() && !instances.is_empty(),
+        "health": health.as_str(),
+        "health_detail": unwell.map(why_unwell),
+        "restarts": instances.iter().map(|instance| instance.restarts).sum::<u64>(),
+        "oom_kills": instances.iter().filter(|instance| instance.oom_killed).count(),
+        "proxy_failures": evidence.unanswered.as_ref().ok(),
+        "proxy_error": evidence.unanswered.as_ref().err(),
+        "source": source,
+        "sources": {
+            "metrics": format!("{} of {source}", manifest.metrics.path),
+            "health": format!("state of {source}"),
+            "proxy": "the proxy's log of requests without an answer",
+        },
+        "version": instances.iter().find_map(|instance| instance.release.as_ref()).map(|release| release.version.clone()),
         "stable": evidence.stable.map(|measured| json!({
             "requests": measured.requests,
             "errors": measured.errors,
@@ -91,9 +106,10 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
             "latency_buckets": measured.buckets,
             "window_seconds": measured.window.as_secs_f64(),
             "resets": measured.resets,
+            "vanished": measured.vanished,
             "metrics_error": null,
         }),
-        Err(fault) => json!({
+        Err(Unmeasured { fault, instance }) => json!({
             "requests": null,
             "errors": null,
             "error_rate": null,
@@ -103,10 +119,22 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
             "latency_buckets": [],
             "window_seconds": manifest.canary.window.as_secs_f64(),
             "resets": null,
-            "metrics_error": { "code": fault.code(), "message": fault.to_string() },
+            "vanished": null,
+            "metrics_error": { "code": fault.code(), "message": fault.to_string(), "instance": instance },
         }),
     };
     merged(common, own)
+}
+
+fn why_unwell(instance: &Instance) -> String {
+    let name = named(instance);
+    match &instance.health {
+        Health::Healthy => format!("{name} is healthy"),
+        Health::Starting => format!("{name} is still starting"),
+        Health::Unhealthy(reason) => format!("{name} fails its health check: {reason}"),
+        Health::Exited(Some(code)) => format!("{name} does not run; it ended with code {code}"),
+        Health::Exited(None) => format!("{name} does not run"),
+    }
 }
 
 fn merged(mut base: Value, more: Value) -> Value {

@@ -38,6 +38,7 @@ impl Halt {
     /// What a decision that does not allow means for `what` (`Deployment`,
     /// `Promotion`).
     pub(super) fn blocked(what: &str, decision: &Decision) -> Self {
+        let is_inconclusive = decision.fault.is_none() && decision.verdict == Verdict::Inconclusive;
         let cause = match &decision.fault {
             Some(_) => "no policy decision".to_owned(),
             None => match (decision.gate.as_str(), decision.verdict) {
@@ -54,11 +55,10 @@ impl Halt {
         if reasons.is_empty() {
             reasons.clone_from(&decision.reasons);
         }
-        Self::Blocked {
-            headline: format!("{what} blocked: {cause}"),
-            reasons,
-            is_inconclusive: decision.fault.is_none() && decision.verdict == Verdict::Inconclusive,
-        }
+        // Nothing was found against it: that is no denial, and must not read
+        // like one.
+        let outcome = if is_inconclusive { "not decided" } else { "blocked" };
+        Self::Blocked { headline: format!("{what} {outcome}: {cause}"), reasons, is_inconclusive }
     }
 }
 

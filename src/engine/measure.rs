@@ -1,52 +1,79 @@
 //! What the running slots say about themselves: scrapes are taken directly
 //! from each instance, kept in memory and on disk (so that a one-shot command
 //! can look back over the last window too), and compared over the window.
+//!
+//! All instances of one mode in a slot are judged together. Invariant: one
+//! that cannot be read makes the figures unknown, and one that went away is
+//! told; the figures of the others never stand for the whole.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 
 use super::project::Project;
+use super::round::{self, LONGEST_WINDOW, Taken};
 use crate::clock::Clock;
+use crate::domain::stack::Role;
 use crate::manifest::Manifest;
 use crate::runtime::Instance;
 use crate::telemetry::{
-    Archive, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, choose, measure,
+    Archive, Explained, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, explain,
+    measure,
 };
 
-/// A window may be this many times the nominal length before it no longer
-/// counts as "the last 30 s".
-const LONGEST_WINDOW: u32 = 2;
+/// Scrapes kept in memory over one window; more would not choose better.
+const SNAPSHOTS_IN_A_WINDOW: u32 = 100;
 
-/// Scrapes kept per instance in memory; at the usual interval of 2 s this is
-/// far more than the longest window.
-const SNAPSHOTS_KEPT: usize = 256;
-
-/// Scrapes on disk older than this serve no window.
+/// Scrapes on disk are kept at least so long, for people and their tools.
 const ARCHIVE_AGE: Duration = Duration::from_mins(15);
 
 /// How long an instance may take to answer a scrape.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why there are no figures, and of which instance.
+#[derive(Debug, Clone)]
+pub(super) struct Unmeasured {
+    /// The fault.
+    pub fault: MeasureFault,
+    /// The instance that could not be read, where it is one.
+    pub instance: Option<String>,
+}
+
+impl From<MeasureFault> for Unmeasured {
+    fn from(fault: MeasureFault) -> Self {
+        Self { fault, instance: None }
+    }
+}
+
+/// The scrapes between which a window lies.
+struct Ends {
+    earlier: Vec<Snapshot>,
+    later: Vec<Snapshot>,
+}
+
 /// The scrapes of a project.
 pub(super) struct Measurements {
     scraper: Scraper,
-    archive: Archive,
-    recent: Mutex<BTreeMap<String, VecDeque<Snapshot>>>,
+    folder: PathBuf,
+    /// By group, oldest first.
+    recent: Mutex<BTreeMap<String, Vec<Snapshot>>>,
 }
 
 impl Measurements {
     pub(super) fn in_project(project: &Project) -> Self {
         Self {
             scraper: Scraper::new(SCRAPE_TIMEOUT),
-            archive: Archive::new(project.state_file("scrapes")),
+            folder: project.state_file("scrapes"),
             recent: Mutex::default(),
         }
     }
 
-    /// Scrapes an instance and keeps what it said.
+    /// Scrapes an instance and keeps what it said. What could not stand in a
+    /// window is a fault at once, and is not kept to spoil the windows after it.
     pub(super) async fn look(
         &self,
         instance: &Instance,
@@ -59,61 +86,100 @@ impl Measurements {
             reason: "the instance has no address that this machine reaches".into(),
         })?;
         let snapshot = self.scraper.scrape(endpoint, path, &instance.id, clock).await?;
-        self.keep(&snapshot);
+        if is_whole(&snapshot, manifest)? {
+            self.keep(&group(instance), &snapshot, manifest.canary.window);
+        }
         Ok(snapshot)
     }
 
-    fn keep(&self, snapshot: &Snapshot) {
-        // The archive only lets other processes look back; without it this
-        // process still can, so a full disk must not stop the watch here.
-        let _ = self.archive.store(snapshot);
-        let limit = snapshot.taken_at - age(ARCHIVE_AGE);
-        let _ = self.archive.prune(limit);
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = recent.entry(snapshot.instance.clone()).or_insert_with(|| {
-            let seen_by_others = self.archive.load(|instance| instance == snapshot.instance, limit);
-            seen_by_others.unwrap_or_default().into_iter().filter(|old| old != snapshot).collect()
-        });
-        known.push_back(snapshot.clone());
-        while known.len() > SNAPSHOTS_KEPT {
-            known.pop_front();
-        }
-        recent.retain(|_, kept| kept.back().is_some_and(|last| last.taken_at >= limit));
+    fn archive(&self, group: &str) -> Archive {
+        Archive::new(self.folder.join(group))
     }
 
-    /// What happened in the window that ends with `now`.
-    pub(super) fn window(&self, now: &Snapshot, manifest: &Manifest) -> Result<Measured, MeasureFault> {
-        let nominal = manifest.canary.window;
-        let known: Vec<Snapshot> = {
-            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.get(&now.instance).map(|kept| kept.iter().cloned().collect()).unwrap_or_default()
-        };
-        let earliest = known.first().map_or(now.taken_at, |first| first.taken_at);
-        match choose(&known, now, nominal, nominal * LONGEST_WINDOW) {
-            Some(before) => {
-                measure(std::slice::from_ref(before), std::slice::from_ref(now), &names(manifest), nominal)
-            }
-            None => Err(too_short(now.taken_at.signed_duration_since(earliest), nominal)),
+    fn keep(&self, group: &str, snapshot: &Snapshot, window: Duration) {
+        let archive = self.archive(group);
+        // The archive only lets other processes look back; without it this
+        // process still can, so a full disk must not stop the watch here.
+        let _ = archive.store(snapshot);
+        let oldest_used = snapshot.taken_at - age(window * (LONGEST_WINDOW + 1));
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = recent.entry(group.to_owned()).or_insert_with(|| {
+            self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(window * (LONGEST_WINDOW + 1))));
+            let seen_by_others = archive.load(|_| true, oldest_used);
+            seen_by_others.unwrap_or_default().into_iter().filter(|old| old != snapshot).collect()
+        });
+        let spacing = age(window / SNAPSHOTS_IN_A_WINDOW);
+        let last = known.iter().rev().find(|seen| seen.instance == snapshot.instance);
+        if last.is_none_or(|last| snapshot.taken_at - last.taken_at >= spacing) {
+            known.push(snapshot.clone());
         }
+        known.retain(|seen| seen.taken_at >= oldest_used);
+        recent.retain(|_, known| !known.is_empty());
+    }
+
+    /// The last thing that an instance said, as far as this process knows.
+    pub(super) fn latest(&self, instance: &Instance) -> Option<Snapshot> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.get(&group(instance))?.iter().rev().find(|seen| seen.instance == instance.id).cloned()
+    }
+
+    /// Both ends of the window that ends with these scrapes of a group.
+    fn ends(&self, group: &str, now: &[Taken], nominal: Duration) -> Result<Ends, MeasureFault> {
+        let known = {
+            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.get(group).cloned().unwrap_or_default()
+        };
+        let earlier: Vec<Snapshot> = round::earlier(&known, now, nominal)?.into_iter().cloned().collect();
+        let later = now.iter().map(|taken| taken.snapshot.clone()).collect();
+        Ok(Ends { earlier, later })
     }
 
     /// Forgets every scrape, after a teardown.
-    pub(super) fn forget(&self, now: chrono::DateTime<chrono::Utc>) {
+    pub(super) fn forget(&self, now: DateTime<Utc>) {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let _ = self.archive.prune(now + age(ARCHIVE_AGE));
+        self.prune(now + age(ARCHIVE_AGE));
+    }
+
+    /// Removes the scrapes from before a moment, of every group. What cannot
+    /// be removed is tried again another time.
+    fn prune(&self, older_than: DateTime<Utc>) {
+        let _ = Archive::new(&self.folder).prune(older_than);
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let _ = Archive::new(entry.path()).prune(older_than);
+            // Only goes when it is empty.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// Whether a window may begin with this scrape. With a histogram that lacks its
+/// last bucket it may not: when the bucket is back, it would count in full.
+///
+/// # Errors
+/// What makes it unusable in any window.
+fn is_whole(snapshot: &Snapshot, manifest: &Manifest) -> Result<bool, MeasureFault> {
+    let nominal = manifest.canary.window;
+    // As if the process had counted all of it in one window.
+    let before =
+        Snapshot { taken_at: snapshot.taken_at - age(nominal), body: NOTHING.into(), ..snapshot.clone() };
+    let life = measure(&[before], std::slice::from_ref(snapshot), &names(manifest), nominal)?;
+    Ok(life.requests == 0 || life.buckets.is_empty() || life.p99.is_some())
+}
+
+/// A scrape without anything that counts, in both formats.
+const NOTHING: &str = "up 1\n# EOF\n";
+
+/// Which instances are judged together: those of one mode in one slot. Also the
+/// name of a folder.
+fn group(instance: &Instance) -> String {
+    match instance.role {
+        Role::App { slot, mode } => format!("{slot}-{mode}"),
+        Role::Proxy | Role::Policy => "other".to_owned(),
     }
 }
 
 fn age(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
-}
-
-fn too_short(actual: TimeDelta, nominal: Duration) -> MeasureFault {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    MeasureFault::from(WindowFault::TooShort {
-        actual_ms: millis(actual.to_std().unwrap_or_default()),
-        nominal_ms: millis(nominal),
-    })
 }
 
 /// Why there are no figures, for people; a window that is still too short is
@@ -138,12 +204,48 @@ pub(super) fn names(manifest: &Manifest) -> Names {
     }
 }
 
-/// Scrapes an instance and measures the window that ends now.
-pub(super) async fn slot_window(
+/// Scrapes every instance of a group and measures the window that ends now,
+/// summed over them.
+pub(super) async fn group_window(
     core: &super::core::Core,
     manifest: &Manifest,
-    instance: &Instance,
-) -> Result<Measured, MeasureFault> {
-    let now = core.measurements.look(instance, manifest, &*core.clock).await?;
-    core.measurements.window(&now, manifest)
+    instances: &[Instance],
+) -> Result<Measured, Unmeasured> {
+    let Ends { earlier, later } = ends(core, manifest, instances).await?;
+    Ok(measure(&earlier, &later, &names(manifest), manifest.canary.window)?)
+}
+
+/// The same, and how it came about.
+pub(super) async fn explained_window(
+    core: &super::core::Core,
+    manifest: &Manifest,
+    instances: &[Instance],
+) -> Result<Explained, Unmeasured> {
+    let Ends { earlier, later } = ends(core, manifest, instances).await?;
+    Ok(explain(&earlier, &later, &names(manifest), manifest.canary.window)?)
+}
+
+async fn ends(
+    core: &super::core::Core,
+    manifest: &Manifest,
+    instances: &[Instance],
+) -> Result<Ends, Unmeasured> {
+    let Some(first) = instances.first() else {
+        let absent = WindowFault::Absent { family: manifest.metrics.requests.clone() };
+        return Err(MeasureFault::from(absent).into());
+    };
+    let looks = instances.iter().map(|one| core.measurements.look(one, manifest, &*core.clock));
+    let mut now = Vec::new();
+    for (instance, look) in instances.iter().zip(join_all(looks).await) {
+        let snapshot = look.map_err(|fault| Unmeasured { fault, instance: Some(named(instance)) })?;
+        now.push(Taken { snapshot, started_at: instance.started_at });
+    }
+    Ok(core.measurements.ends(&group(first), &now, manifest.canary.window)?)
+}
+
+/// An instance by name and address, for people.
+pub(super) fn named(instance: &Instance) -> String {
+    instance
+        .endpoint
+        .map_or_else(|| instance.service.clone(), |endpoint| format!("{} at {endpoint}", instance.service))
 }

@@ -9,17 +9,22 @@ mod context;
 mod core;
 mod diff;
 mod event;
+mod evidence;
 mod facts;
+mod faults;
 mod files;
 mod gate;
+mod generate;
 mod halt;
 mod journal;
 mod lock;
 mod measure;
 mod memory;
+mod metrics;
 mod operation;
 mod probe;
 mod project;
+mod round;
 mod run;
 mod session;
 mod shift;
@@ -35,6 +40,7 @@ pub use event::{
     Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
     StepResult,
 };
+pub use metrics::{GroupMetrics, NoWindow, Seen};
 pub use project::Project;
 pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};

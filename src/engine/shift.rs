@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::context::Context;
+use super::faults;
 use super::halt::Halt;
-use super::operation;
 use super::probe::public_address;
 use super::stage::Stage;
 use crate::domain::stack::ContainerSpec;
@@ -310,7 +310,7 @@ async fn stop(context: &Context, stage: &Stage, slot: Slot, grace: Duration, nam
         })
         .await?;
     if let Ok(observed) = stage.session.runtime.observe().await {
-        operation::settle_chaos(&context.core, &observed).await;
+        faults::settle(&context.core, &observed).await;
     }
     Ok(())
 }

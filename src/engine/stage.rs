@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::core::Core;
+use super::faults;
 use super::halt::Halt;
-use super::operation;
 use super::probe::Prober;
 use super::session::Session;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
@@ -77,7 +77,7 @@ impl Stage {
         let core = &context.core;
         let session = core.session(document.manifest()).await?;
         let observed = session.runtime.observe().await?;
-        operation::look_at_faults(core, &observed).await;
+        faults::look_at_all(core, &observed).await;
         let stack = render::stack(document.manifest());
         let files = stack_files(core, document.manifest())?;
         Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })

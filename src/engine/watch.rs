@@ -10,22 +10,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
 use super::event::StateEvent;
-use super::facts::{self, CanaryEvidence};
+use super::evidence::{self, SlotLook};
+use super::facts;
+use super::faults;
 use super::gate;
-use super::measure::{slot_window, told};
-use super::operation::{generated_state, observe_chaos, settle_chaos};
+use super::generate;
+use super::measure::told;
 use super::probe::Prober;
 use super::session::Session;
 use super::stage::stack_files;
 use super::state::{Connection, GateView, Live, Reading, Sample};
 use super::violation;
-use crate::domain::stack::Role;
 use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
 use crate::manifest::{GatePoint, Manifest, ManifestError};
 use crate::policy::{Decision, PolicyBundle};
-use crate::runtime::{Health, Instance, Observed, RuntimeEvent};
-use crate::telemetry::{MeasureFault, Measured, WindowFault};
+use crate::runtime::{Observed, RuntimeEvent};
+use crate::telemetry::{MeasureFault, WindowFault};
 
 /// The longest time between two attempts to reach a lost engine.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -75,13 +76,6 @@ pub struct Looker {
     unrecorded: Option<String>,
 }
 
-/// What a look found in a slot.
-struct SlotLook {
-    instance: Instance,
-    release: Release,
-    measured: Result<Measured, MeasureFault>,
-}
-
 impl Looker {
     pub(super) fn new(core: Arc<Core>, interval: Option<Duration>) -> Self {
         let prober = Prober::new(CHAOS_TIMEOUT);
@@ -108,7 +102,7 @@ impl Looker {
             None => Ok(Box::new(manifest.clone())),
             Some(trouble) => Err(trouble),
         }));
-        core.tell_state(StateEvent::Generated(generated_state(core.project.root(), manifest)));
+        core.tell_state(StateEvent::Generated(generate::generated_state(core.project.root(), manifest)));
         let interval = self.interval.unwrap_or(manifest.status.interval);
         match self.look_at_stack(manifest).await {
             Ok(()) => {
@@ -135,7 +129,7 @@ impl Looker {
             self.events = session.runtime.events().await.ok();
         }
         let observed = session.runtime.observe().await.map_err(told)?;
-        settle_chaos(&core, &observed).await;
+        faults::settle(&core, &observed).await;
         core.tell_state(StateEvent::Instances(observed.instances.clone()));
         core.tell_state(StateEvent::Live(live(manifest, &observed)));
         let slots = self.look_at_slots(manifest, &observed).await;
@@ -163,20 +157,13 @@ impl Looker {
     }
 
     async fn look_at_slots(&self, manifest: &Manifest, observed: &Observed) -> Vec<SlotLook> {
-        let mut slots = Vec::new();
+        let slots = evidence::look(&self.core, manifest, observed).await;
         let mut fault = None;
-        for instance in &observed.instances {
-            let (Role::App { .. }, Some(release)) = (instance.role, &instance.release) else { continue };
-            if matches!(instance.health, Health::Exited(_)) && release.mode == Mode::Stable {
-                continue;
+        for look in slots.iter().filter(|look| look.release.mode == Mode::Canary) {
+            for instance in &look.instances {
+                fault = faults::observe(&self.core, &self.prober, instance).await.or(fault);
             }
-            let measured = slot_window(&self.core, manifest, instance).await;
-            if release.mode == Mode::Canary {
-                fault = observe_chaos(&self.core, &self.prober, instance).await;
-            }
-            slots.push(SlotLook { instance: instance.clone(), release: release.clone(), measured });
         }
-        slots.sort_by_key(|slot| slot.release.mode);
         self.core.tell_state(StateEvent::Chaos(fault));
         slots
     }
@@ -185,19 +172,16 @@ impl Looker {
         if slots.is_empty() {
             return;
         }
-        let readings = slots.iter().filter_map(|look| match look.instance.role {
-            Role::App { slot, .. } => Some(Reading {
-                mode: look.release.mode,
-                slot,
-                measured: look.measured.clone().map_err(|fault| told(&fault)),
-                passed: match look.measured {
-                    Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
-                        Some(Duration::from_millis(actual_ms))
-                    }
-                    Ok(_) | Err(_) => None,
-                },
-            }),
-            Role::Proxy | Role::Policy => None,
+        let readings = slots.iter().map(|look| Reading {
+            mode: look.release.mode,
+            slot: look.slot,
+            measured: look.measured.clone().map_err(|unmeasured| told(&unmeasured.fault)),
+            passed: match look.measured.as_ref().map_err(|unmeasured| &unmeasured.fault) {
+                Err(MeasureFault::Window(WindowFault::TooShort { actual_ms, .. })) => {
+                    Some(Duration::from_millis(*actual_ms))
+                }
+                Ok(_) | Err(_) => None,
+            },
         });
         let sample = Sample {
             taken_at: self.core.clock.wall(),
@@ -223,9 +207,9 @@ impl Looker {
     async fn tell_gates(&mut self, manifest: &Manifest, session: &Session, slots: &[SlotLook]) {
         self.give_policies(manifest, session).await;
         let infra_input = infra_input(&self.core, manifest, session).await;
-        let canary_input = canary_input(&self.core, manifest, slots);
+        let canary_input = evidence::of_canary(&self.core, manifest, session, slots, None).await;
         let canary = slots.iter().find(|look| look.release.mode == Mode::Canary);
-        let judged = canary.map_or("", |look| look.instance.id.as_str());
+        let judged = canary.map_or("", SlotLook::id);
         let mut views: Vec<GateView> = Vec::new();
         for (point, blocks) in POINTS {
             let is_canary = point == GatePoint::PromoteStable;
@@ -250,7 +234,7 @@ impl Looker {
                 views.push(GateView { gate: package, blocks: blocks.into(), decision });
             }
         }
-        let present: Vec<&str> = slots.iter().map(|look| look.instance.id.as_str()).collect();
+        let present: Vec<&str> = slots.iter().map(SlotLook::id).collect();
         let noted = violation::end_of_gone(&self.core, &present).await;
         self.told(noted);
         self.core.tell_state(StateEvent::Gates(views));
@@ -295,17 +279,6 @@ async fn infra_input(core: &Core, manifest: &Manifest, session: &Session) -> ser
     facts::infra(&host, manifest, core.clock.wall())
 }
 
-fn canary_input(core: &Core, manifest: &Manifest, slots: &[SlotLook]) -> Option<serde_json::Value> {
-    let canary = slots.iter().find(|look| look.release.mode == Mode::Canary)?;
-    let stable = slots.iter().find(|look| look.release.mode == Mode::Stable);
-    let evidence = CanaryEvidence {
-        instance: &canary.instance,
-        measured: &canary.measured,
-        stable: stable.and_then(|look| look.measured.as_ref().ok()),
-    };
-    Some(facts::canary(&evidence, manifest, core.clock.wall()))
-}
-
 /// Asks one gate with the facts of this moment.
 pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision, String> {
     let document = core.document().map_err(|error| error.to_string())?;
@@ -332,7 +305,7 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
         let input = if is_canary {
             let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
             let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
-            canary_input(core, manifest, &slots)
+            evidence::of_canary(core, manifest, &session, &slots, None).await
         } else {
             Some(infra_input(core, manifest, &session).await)
         };

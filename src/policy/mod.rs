@@ -6,21 +6,25 @@
 //!
 //! [`OpaEngine`] asks Open Policy Agent over HTTP, [`EmbeddedEngine`]
 //! evaluates the same files in this process; [`PolicyBundle`] is what is on
-//! disk, [`testing`] runs the policies' own tests.
+//! disk, [`testing`] runs the policies' own tests, [`check`] finds what OPA would
+//! not load.
 
 pub mod answer;
 mod bundle;
+pub mod check;
 mod embedded;
 mod model;
 mod opa;
 mod rego;
 mod settle;
 pub mod testing;
+mod waiting;
 
 pub use bundle::{Module, PolicyBundle, STARTERS};
 pub use embedded::EmbeddedEngine;
 pub use model::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
 pub use opa::OpaEngine;
+pub use waiting::SampleSize;
 
 use async_trait::async_trait;
 use serde_json::Value;

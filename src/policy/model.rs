@@ -93,12 +93,15 @@ pub enum Fault {
         at: String,
     },
     /// No answer in time.
-    #[error("policy engine timed out: no answer from {at} within {millis} ms")]
+    #[error("policy engine timed out: {} from {at} within {millis} ms", no_more_than(*.received))]
     TimedOut {
         /// The address.
         at: String,
         /// The limit.
         millis: u64,
+        /// Bytes of answers that had come by then.
+        #[serde(default)]
+        received: usize,
     },
     /// It refuses to be asked.
     #[error("policy engine refused the question (HTTP {status}) at {at}")]
@@ -144,6 +147,13 @@ pub enum Fault {
     },
 }
 
+fn no_more_than(received: usize) -> String {
+    match received {
+        0 => "no answer".to_owned(),
+        bytes => format!("no more than {bytes} bytes of an answer"),
+    }
+}
+
 impl Fault {
     /// A stable word, the code of the violation that a denying decision
     /// carries in place of an answer.
@@ -158,6 +168,21 @@ impl Fault {
             Self::Undefined { .. } => "policy_undefined",
             Self::Stale { .. } => "policy_stale",
             Self::Policies { .. } => "policies_unusable",
+        }
+    }
+
+    /// The word on screen in the place of a verdict.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Stale { .. } => "STALE",
+            Self::NotRunning { .. }
+            | Self::TimedOut { .. }
+            | Self::Refused { .. }
+            | Self::Http { .. }
+            | Self::Malformed { .. }
+            | Self::Undefined { .. }
+            | Self::Policies { .. } => "NO DECISION",
         }
     }
 
@@ -179,7 +204,9 @@ impl Fault {
                 "the answer must be an object as ARCHITECTURE.md describes; run `swiftdeploy policy test`"
             }
             Self::Undefined { .. } => "check the package line of the files in policies/",
-            Self::Stale { .. } => "look at `swiftdeploy logs opa` for the file that could not be loaded",
+            Self::Stale { .. } => {
+                "run `swiftdeploy validate`, look at `swiftdeploy logs opa` for the file that could not be loaded"
+            }
             Self::Policies { .. } => "correct the file and repeat; `swiftdeploy policy test` checks it",
         }
     }
@@ -214,6 +241,14 @@ pub struct Decision {
     /// How long the question took.
     #[serde(with = "micros")]
     pub took: Duration,
+}
+
+impl Decision {
+    /// The word on screen: the verdict, or which kind of none there is.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.fault.as_ref().map_or_else(|| self.verdict.as_str(), Fault::as_str)
+    }
 }
 
 /// Durations as whole microseconds in JSON.

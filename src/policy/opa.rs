@@ -3,6 +3,9 @@
 //! broken and old data when a file is deleted, and answers 200 all the while;
 //! so an answer counts only when what is loaded is what is on disk.
 //!
+//! The same holds when the disk cannot be read any more, as after `data.json`
+//! vanished: an OPA that answers then decides by what is gone, and is stale.
+//!
 //! Checked are the text of every policy file and every limit (echoed by each
 //! answer). Not checked is other data of the user's own in `data.json`: OPA
 //! would have to be opened for reading data, and limits decide.
@@ -20,7 +23,7 @@ use async_trait::async_trait;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use self::http::Connection;
+use self::http::{Connection, Received};
 use self::loaded::{Loaded, difference};
 use self::plain::plain;
 use super::answer::{Answer, excerpt, malformed, obey};
@@ -53,6 +56,15 @@ struct Reply {
     version: Option<String>,
 }
 
+/// How far a question came: told when it runs out of time.
+#[derive(Default)]
+struct Progress {
+    /// The revision of the policies on disk, as soon as it is known.
+    revision: OnceLock<String>,
+    decision: Received,
+    policies: Received,
+}
+
 /// What came of a question.
 struct Asked {
     result: Value,
@@ -79,18 +91,16 @@ impl OpaEngine {
         }
     }
 
-    /// `revision` is told as soon as it is known, so that a question that runs
-    /// out of time still says what it was about.
-    async fn asked(&self, package: &str, input: &Value, revision: &OnceLock<String>) -> Asked {
+    async fn asked(&self, package: &str, input: &Value, progress: &Progress) -> Asked {
         let bundle = match load(&self.policies).await {
             Ok(bundle) => bundle,
-            Err(fault) => return Asked::without_result(fault),
+            Err(fault) => return Asked::without_result(self.unlike(fault, progress).await),
         };
-        let _ = revision.set(bundle.revision().to_owned());
+        let _ = progress.revision.set(bundle.revision().to_owned());
         if !bundle.packages().contains(package) {
             return Asked::without_result(Fault::Undefined { package: package.to_owned() });
         }
-        let (reply, loaded) = tokio::join!(self.decision(package, input), self.loaded());
+        let (reply, loaded) = tokio::join!(self.decision(package, input, progress), self.loaded(progress));
         if let Ok(Reply { version: Some(version), .. }) = &reply {
             *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
         }
@@ -99,20 +109,32 @@ impl OpaEngine {
         Asked { result, outcome }
     }
 
-    async fn decision(&self, package: &str, input: &Value) -> Result<Reply, Fault> {
+    /// What it means that the disk cannot be used: an engine that has loaded
+    /// something goes on deciding by it.
+    async fn unlike(&self, disk: Fault, progress: &Progress) -> Fault {
+        match (disk, self.loaded(progress).await) {
+            (Fault::Policies { reason }, Ok(loaded)) if !loaded.is_empty() => Fault::Stale {
+                reason: format!("it still decides by what it loaded before; on disk: {reason}"),
+            },
+            (disk, _) => disk,
+        }
+    }
+
+    async fn decision(&self, package: &str, input: &Value, progress: &Progress) -> Result<Reply, Fault> {
         let mut url = self.connection.url();
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(["v1", "data"]).extend(package.split('.')).push("decision");
         }
         url.set_query(Some("provenance"));
-        let body = self.connection.post(url, &json!({ "input": plain(input) }), MAX_DECISION_BYTES).await?;
+        let question = json!({ "input": plain(input) });
+        let body = self.connection.post(url, &question, MAX_DECISION_BYTES, &progress.decision).await?;
         read_reply(&body)
     }
 
-    async fn loaded(&self) -> Result<Vec<Loaded>, Fault> {
+    async fn loaded(&self, progress: &Progress) -> Result<Vec<Loaded>, Fault> {
         let mut url: Url = self.connection.url();
         url.set_path("/v1/policies");
-        let body = self.connection.get(url, MAX_POLICIES_BYTES).await?;
+        let body = self.connection.get(url, MAX_POLICIES_BYTES, &progress.policies).await?;
         loaded::read(&body)
     }
 }
@@ -121,19 +143,20 @@ impl OpaEngine {
 impl PolicyEngine for OpaEngine {
     async fn ask(&self, package: &str, input: &Value) -> Decision {
         let started = self.clock.instant();
-        let revision = OnceLock::new();
-        let work = tokio::time::timeout(self.timeout, self.asked(package, input, &revision));
+        let progress = Progress::default();
+        let work = tokio::time::timeout(self.timeout, self.asked(package, input, &progress));
         let asked = work.await.unwrap_or_else(|_| {
             Asked::without_result(Fault::TimedOut {
                 at: self.address.to_string(),
                 millis: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+                received: progress.decision.bytes(),
             })
         });
         let question = Question {
             package,
             input,
             engine: self.id(),
-            revision: revision.into_inner().unwrap_or_default(),
+            revision: progress.revision.into_inner().unwrap_or_default(),
             took: self.clock.instant().saturating_duration_since(started),
         };
         settle(question, asked.outcome, asked.result)

@@ -1,10 +1,11 @@
 //! The embedded interpreter (regorus) around a bundle: the one place that
 //! knows its interface.
 //!
-//! It is close to OPA and not equal: it evaluates `not f(g(x))` and some verbs
-//! of `sprintf` differently and accepts recursion that OPA refuses. The
-//! policies here avoid these; `tests/policy_fixtures.rs` holds both engines to
-//! the same answers.
+//! It is close to OPA and not equal. What OPA would not load, and what it would
+//! read differently, is refused before anything is evaluated (`check`), as far
+//! as it can be seen in the text; `tests/policy_fixtures.rs` holds both engines
+//! to the same answers. A builtin that fails on its arguments is an error here
+//! and undefined in OPA: here it denies and says where.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::Fault;
 use super::answer::malformed;
 use super::bundle::{Module, PolicyBundle, unusable};
+use super::check;
 
 /// The version of the interpreter, for screen and record. A test compares it
 /// with `Cargo.lock`.
@@ -23,6 +25,9 @@ pub(super) const VERSION: &str = "regorus 0.14.1";
 /// Work units between two looks at the clock: often enough for a limit of
 /// milliseconds, seldom enough to cost nothing.
 const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
+
+/// Longest time of scheduling all modules when nothing is evaluated.
+const SCHEDULING: Duration = Duration::from_secs(5);
 
 /// What the interpreter says of a rule that no file defines; for OPA that is
 /// an undefined value like any other.
@@ -50,17 +55,28 @@ impl Interpreter {
         data: &Value,
         limit: Duration,
     ) -> Result<Self, Fault> {
-        let mut engine = regorus::Engine::new();
-        for module in modules {
-            engine
-                .add_policy(module.shown.clone(), module.source.clone())
-                .map_err(|cause| unusable(one_line(&cause.to_string())))?;
+        let mut engine = parsed(modules)?;
+        if let Some(finding) =
+            check::findings(engine.get_modules(), data).into_iter().find(check::Finding::forbids_deciding)
+        {
+            return Err(unusable(finding.to_string()));
         }
         engine.add_data_json(&data.to_string()).map_err(|cause| unusable(one_line(&cause.to_string())))?;
         engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
         // Any query checks and schedules all modules, once for every later use.
         engine.eval_query("1".to_owned(), false).map_err(|cause| unusable(one_line(&cause.to_string())))?;
         Ok(Self { engine })
+    }
+
+    /// What OPA would say of the files that decide and of those that test them.
+    pub(super) fn findings_of(bundle: &PolicyBundle) -> Result<Vec<check::Finding>, Fault> {
+        let mut engine = parsed(bundle.modules().iter().chain(bundle.tests()))?;
+        let found = check::findings(engine.get_modules(), bundle.data());
+        if found.iter().any(check::Finding::forbids_deciding) {
+            return Ok(found);
+        }
+        // What the interpreter itself refuses when it schedules.
+        Self::with_tests(bundle, SCHEDULING).map(|_| found)
     }
 
     /// Sets the facts.
@@ -80,13 +96,29 @@ impl Interpreter {
                 if cause == NO_SUCH_RULE {
                     return Ok(None);
                 }
-                return Err(if is_out_of_time(&cause) { out_of_time(limit) } else { unusable(cause) });
+                if is_out_of_time(&cause) {
+                    return Err(out_of_time(limit));
+                }
+                // A builtin's own errors do not say where.
+                let is_placed = cause.contains(".rego:");
+                return Err(unusable(if is_placed { cause } else { format!("{rule}: {cause}") }));
             }
         };
         serde_json::to_value(&value)
             .map(Some)
             .map_err(|cause| malformed(format!("{rule} is not JSON: {cause}")))
     }
+}
+
+/// An engine that has parsed the files and done nothing else.
+fn parsed<'a>(modules: impl Iterator<Item = &'a Module>) -> Result<regorus::Engine, Fault> {
+    let mut engine = regorus::Engine::new();
+    for module in modules {
+        engine
+            .add_policy(module.shown.clone(), module.source.clone())
+            .map_err(|cause| unusable(one_line(&cause.to_string())))?;
+    }
+    Ok(engine)
 }
 
 /// Where the embedded engine is, for messages.
@@ -96,6 +128,7 @@ pub(super) fn out_of_time(limit: Duration) -> Fault {
     Fault::TimedOut {
         at: format!("{VERSION} {IN_PROCESS}"),
         millis: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+        received: 0,
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod docker;
 mod error;
+mod failures;
 pub mod local;
 mod model;
 
@@ -21,6 +22,7 @@ pub use model::{
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::domain::stack::{ContainerSpec, Stack};
@@ -60,6 +62,18 @@ pub trait Runtime: Send + Sync {
         files: &StackFiles,
         routes: &Routes,
     ) -> Result<Check, RuntimeError>;
+
+    /// What the stack's policy engine says of a folder of policies, strictly,
+    /// in its own words; `None` where there is no such engine to ask, or not
+    /// yet. Loads nothing into the engine that runs.
+    async fn check_policies(
+        &self,
+        stack: &Stack,
+        policies: &std::path::Path,
+    ) -> Result<Option<Check>, RuntimeError> {
+        let _ = (stack, policies);
+        Ok(None)
+    }
 
     /// Creates the networks and volumes of the stack that do not exist yet.
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError>;
@@ -107,6 +121,12 @@ pub trait Runtime: Send + Sync {
     /// Lines of a service's log (`app-blue`, `nginx`, `opa`); with
     /// `request.follow` until the receiver is dropped.
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
+
+    /// How many requests, since a moment, the proxy gave to a slot and got no
+    /// answer to: refused, cut off or timed out, whether or not another slot
+    /// took over. The service's own metrics cannot show these. A request that
+    /// its client gave up does not count. An error where it cannot be known.
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError>;
 
     /// What changes from outside (started, died, health), until the receiver
     /// is dropped or the connection ends.

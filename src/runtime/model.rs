@@ -100,12 +100,17 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The instance in a slot.
+    /// The instance in a slot; one that runs, where there are several.
     #[must_use]
     pub fn in_slot(&self, wanted: crate::domain::Slot) -> Option<&Instance> {
+        self.all_in(wanted).next()
+    }
+
+    /// Every instance in a slot: where somebody scaled it there are several.
+    pub fn all_in(&self, wanted: crate::domain::Slot) -> impl Iterator<Item = &Instance> {
         self.instances
             .iter()
-            .find(|instance| matches!(instance.role, Role::App { slot, .. } if slot == wanted))
+            .filter(move |instance| matches!(instance.role, Role::App { slot, .. } if slot == wanted))
     }
 
     /// The slot that gets most of the traffic (or got it, where the proxy is

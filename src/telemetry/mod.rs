@@ -22,4 +22,6 @@ pub use fault::MeasureFault;
 pub use model::{Bucket, Measured, Names, P99, ScrapeFault, Side, Snapshot, WindowFault};
 pub use report::{Checked, Figures, check, compare};
 pub use scrape::Scraper;
-pub use window::{EXCLUDED_PATHS, measure};
+pub use window::{
+    EXCLUDED_PATHS, Explained, InstanceDetail, Life, Misfit, SeriesDetail, Why, edges, explain, measure,
+};

@@ -72,7 +72,7 @@ pub fn compare(from: &str, to: &str, names: &Names, window: Duration) -> Result<
         body: body.to_owned(),
     };
     let (earlier, later) = (saved(from, start), saved(to, end.unwrap_or(start)));
-    let measured = measure_with(&[earlier], &[later], names, Length::Claimed(window))?;
+    let measured = measure_with(&[earlier], &[later], names, Length::Claimed(window), None)?;
     Ok(Figures::from(&measured))
 }
 

@@ -49,6 +49,7 @@ pub const ALL: &[Entry] = &[
     entry("test", "chaos error", "half of the answers fail, for 60 s", Command::Ask(Ask::Error)),
     entry("test", "chaos kill", "end the canary's process as in a crash", Command::Ask(Ask::Kill)),
     entry("test", "chaos recover", "no fault any more", Command::Ask(Ask::Recover)),
+    entry("test", "probe", "as much traffic as a verdict needs", Command::Ask(Ask::Probe)),
     entry("test", "load", "probe traffic: 20/s for 30 s", Command::Ask(Ask::Load(20, 30))),
     entry("test", "load more", "probe traffic: 100/s for 60 s", Command::Ask(Ask::Load(100, 60))),
     entry("look", "logs", "of the service, the proxy, the policy engine", Command::Open(Open::Logs)),

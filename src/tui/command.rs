@@ -135,6 +135,8 @@ pub enum Ask {
     Recover,
     /// Probe traffic: requests per second, seconds.
     Load(u32, u16),
+    /// Probe traffic, as much as the gate of the canary waits for.
+    Probe,
     /// The report.
     Audit,
 }

@@ -144,6 +144,7 @@ const SCREEN: &[Bind] = &[
     key('4', Command::Focus(Pane::Policy), "", "go to the pane with this number"),
     key('5', Command::Focus(Pane::Chaos), "", "go to the pane with this number"),
     key('6', Command::Focus(Pane::Activity), "", "go to the pane with this number"),
+    key('g', Command::Ask(Ask::Probe), "", "probe traffic, as much as a verdict on the canary needs"),
     key('z', Command::Zoom, "", "the focused pane fills the screen, and back"),
     go(KeyCode::Up, Move::Up, "scroll the focused pane"),
     go(KeyCode::Down, Move::Down, "scroll the focused pane"),

@@ -21,7 +21,8 @@ fn metrics_that_cannot_be_read_are_no_evidence(#[case] path: &str, #[case] why: 
 
     let before = Untouched::of(&world);
     let ran = world.run(&["promote", "stable"]).ends_with(3);
-    let ran = ran.says("Promotion blocked: not enough evidence").says("no metrics of the canary").says(why);
+    let ran =
+        ran.says("Promotion not decided: not enough evidence").says("no metrics of the canary").says(why);
     assert!(!ran.text().contains("PASS"), "{}", ran.text());
     assert_eq!(world.get("/healthz").json()["mode"], "canary");
     before.holds();

@@ -347,7 +347,7 @@ fn evidence_fixtures() -> Vec<Fixture> {
     let nothing = json!({"requests": 0, "errors": 0, "error_rate": null, "p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []});
     let unreachable = json!({
         "requests": null, "errors": null, "error_rate": null, "request_rate": null, "p99_latency_ms": null,
-        "p99_bucket": null, "latency_buckets": [], "window_seconds": null, "resets": null, "stable": null,
+        "p99_bucket": null, "latency_buckets": [], "window_seconds": null, "resets": null, "vanished": null, "stable": null,
         "metrics_error": {"code": "timed_out", "message": "metrics timed out at http://172.18.0.3:3000/metrics after 2000 ms"},
     });
     vec![
@@ -428,17 +428,183 @@ fn evidence_fixtures() -> Vec<Fixture> {
             Inconclusive,
             &["metrics_unavailable"],
         ),
-        canary("a process restarted in the window", json!({"resets": 1}), Pass, &[]),
-        canary("no source named", json!({"source": null}), Pass, &[]),
-        canary("no facts at all", json!({}), Fail, &["facts_missing"; 9]).input(json!({})),
-        canary("facts that are no object", json!({}), Fail, &["facts_missing"; 9]).input(json!("fine")),
+        canary("no source named", json!({"source": null, "sources": null}), Pass, &[]),
+        canary("sources of a wrong type", json!({"source": 7, "sources": {"metrics": 7}}), Pass, &[]),
+        canary("no facts at all", json!({}), Fail, NOTHING_KNOWN).input(json!({})),
+        canary("facts that are no object", json!({}), Fail, NOTHING_KNOWN).input(json!("fine")),
+    ]
+}
+
+/// What is wrong with no facts at all.
+const NOTHING_KNOWN: &[&str] = &[
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "facts_missing",
+    "proxy_unknown",
+];
+
+fn lifetime_fixtures() -> Vec<Fixture> {
+    vec![
+        canary(
+            "a process restarted in the window",
+            json!({"resets": 1}),
+            Inconclusive,
+            &["process_restarted"],
+        ),
+        canary(
+            "a process vanished in the window",
+            json!({"vanished": 1}),
+            Inconclusive,
+            &["process_vanished"],
+        ),
+        canary(
+            "restarted, and failing since",
+            json!({"resets": 1, "errors": 30, "error_rate": 0.1}),
+            Fail,
+            &["process_restarted", "error_rate_high"],
+        ),
+        canary(
+            "restarted, with too few requests since",
+            json!({"resets": 2, "vanished": 1, "requests": 7}),
+            Inconclusive,
+            &["process_restarted", "process_vanished", "too_few_requests"],
+        ),
+        canary(
+            "restarted by the engine too",
+            json!({"resets": 1, "restarts": 1}),
+            Fail,
+            &["canary_restarted", "process_restarted"],
+        ),
+        canary("resets of a wrong type", json!({"resets": "0"}), Fail, &["facts_missing"]),
+        canary("resets that are not known", json!({}), Fail, &["facts_missing"]).without("resets"),
+        canary("vanished that is not known", json!({"vanished": null}), Fail, &["facts_missing"]),
+        canary(
+            "a window that is too short yet",
+            json!({"metrics_error": {"code": "window_too_short", "message": "the window is 12000 ms"}}),
+            Inconclusive,
+            &["metrics_unavailable"],
+        ),
+        canary(
+            "one of two that cannot be read",
+            json!({"instances": 2, "metrics_error": {
+                "code": "metrics_http", "message": "metrics answered HTTP 500", "instance": "app-green at 172.18.0.4:3000",
+            }}),
+            Inconclusive,
+            &["metrics_unavailable"],
+        ),
+        canary(
+            "unwell, and told why",
+            json!({"healthy": false, "health_detail": "app-green at 172.18.0.3:3000 fails its health check: 503"}),
+            Fail,
+            &["canary_unhealthy"],
+        ),
+    ]
+}
+
+fn proxy_fixtures() -> Vec<Fixture> {
+    let nothing = json!({"requests": 0, "errors": 0, "error_rate": null, "p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []});
+    vec![
+        canary("few requests got no answer", json!({"proxy_failures": 2}), Pass, &[]),
+        canary(
+            "exactly at the limit with those of the proxy",
+            json!({"requests": 99, "errors": 0, "error_rate": 0, "proxy_failures": 1}),
+            Pass,
+            &[],
+        ),
+        canary(
+            "just above the limit with those of the proxy",
+            json!({"requests": 198, "errors": 1, "error_rate": 1.0 / 198.0, "proxy_failures": 1.0}),
+            Fail,
+            &["proxy_failures"],
+        )
+        .limits(json!({"error_rate": 0.0099})),
+        canary("many requests got no answer", json!({"proxy_failures": 40}), Fail, &["proxy_failures"]),
+        canary(
+            "no request got an answer",
+            with(nothing.clone(), json!({"proxy_failures": 500})),
+            Fail,
+            &["proxy_failures", "too_few_requests"],
+        ),
+        canary(
+            "hardly a request, and none got an answer",
+            with(nothing.clone(), json!({"proxy_failures": 49})),
+            Inconclusive,
+            &["too_few_requests"],
+        ),
+        canary(
+            "the app fails and the proxy sees more",
+            json!({"errors": 30, "error_rate": 0.1, "proxy_failures": 30}),
+            Fail,
+            &["proxy_failures", "error_rate_high"],
+        ),
+        canary(
+            "the app fails, which is no failure of the proxy",
+            json!({"errors": 30, "error_rate": 0.1}),
+            Fail,
+            &["error_rate_high"],
+        ),
+        canary(
+            "the proxy does not tell",
+            json!({"proxy_failures": null, "proxy_error": "counting: /var/tmp/failures.log is not there"}),
+            Inconclusive,
+            &["proxy_unknown"],
+        ),
+        canary("a count of the proxy that is not there", json!({}), Inconclusive, &["proxy_unknown"])
+            .without("proxy_failures"),
+        canary(
+            "a count of the proxy as text",
+            json!({"proxy_failures": "0", "proxy_error": 7}),
+            Inconclusive,
+            &["proxy_unknown"],
+        ),
+        canary(
+            "a negative count of the proxy",
+            json!({"proxy_failures": -1}),
+            Inconclusive,
+            &["proxy_unknown"],
+        ),
+        canary(
+            "the proxy does not tell and the app fails",
+            json!({"proxy_failures": null, "errors": 30, "error_rate": 0.1}),
+            Fail,
+            &["proxy_unknown", "error_rate_high"],
+        ),
+        canary(
+            "unanswered requests without metrics are no share",
+            json!({"proxy_failures": 500, "metrics_error": {"code": "metrics_http", "message": "HTTP 404"}}),
+            Inconclusive,
+            &["metrics_unavailable"],
+        ),
+        canary(
+            "unanswered requests without a limit",
+            json!({"proxy_failures": 500}),
+            Fail,
+            &["limits_missing"],
+        )
+        .without_limit("error_rate"),
     ]
 }
 
 /// Every fixture of both packages.
 pub fn all() -> Vec<Fixture> {
-    [infra_fixtures(), error_fixtures(), latency_fixtures(), unbounded_fixtures(), evidence_fixtures()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        infra_fixtures(),
+        error_fixtures(),
+        latency_fixtures(),
+        unbounded_fixtures(),
+        evidence_fixtures(),
+        lifetime_fixtures(),
+        proxy_fixtures(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

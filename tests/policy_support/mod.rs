@@ -40,6 +40,11 @@ impl Policies {
         policies
     }
 
+    /// A folder with nothing in it.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     pub fn with_data(data: &Value) -> Self {
         let policies = Self::starters();
         policies.write("data.json", &data.to_string());
@@ -161,10 +166,17 @@ pub fn good_canary() -> Value {
             {"le_ms": 100.0, "count": 250.0}, {"le_ms": 250.0, "count": 290.0},
             {"le_ms": 500.0, "count": 299.0}, {"le_ms": null, "count": 300.0},
         ],
-        "window_seconds": 30.012, "resets": 0, "samples_needed": 50,
-        "healthy": true, "restarts": 0, "oom_kills": 0,
+        "window_seconds": 30.012, "resets": 0, "vanished": 0, "samples_needed": 50,
+        "healthy": true, "health_detail": null, "restarts": 0, "oom_kills": 0,
+        "proxy_failures": 0, "proxy_error": null, "instances": 1,
         "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
-        "metrics_error": null, "source": "app-green", "time": "2026-11-23T12:00:00Z",
+        "metrics_error": null, "source": "app-green at 172.18.0.3:3000",
+        "sources": {
+            "metrics": "/metrics of app-green at 172.18.0.3:3000",
+            "health": "state of app-green at 172.18.0.3:3000",
+            "proxy": "the proxy's log of requests without an answer",
+        },
+        "time": "2026-11-23T12:00:00Z",
     })
 }
 

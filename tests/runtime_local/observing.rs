@@ -29,7 +29,7 @@ async fn logs_end_or_go_on() {
 }
 
 #[tokio::test]
-async fn the_proxy_has_two_logs_and_answers_to_the_name_nginx() {
+async fn the_proxy_has_three_logs_and_answers_to_the_name_nginx() {
     let world = World::new();
     world.platform(&Routes { generation: "g0".into(), shares: vec![] }).await;
     for name in ["proxy", "nginx"] {
@@ -46,7 +46,7 @@ async fn the_proxy_has_two_logs_and_answers_to_the_name_nginx() {
     let unknown = LogRequest { service: "opa".into(), tail: 1, follow: false };
     let error = world.runtime.logs(unknown).await.unwrap_err();
     assert!(
-        matches!(&error, RuntimeError::UnknownService { known, .. } if known == "proxy, proxy-access"),
+        matches!(&error, RuntimeError::UnknownService { known, .. } if known == "proxy, proxy-access, proxy-failures"),
         "{error}"
     );
 }

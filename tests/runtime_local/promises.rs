@@ -36,11 +36,26 @@ promises!(
     a_refused_configuration_leaves_the_old_one_serving,
     a_killed_release_is_seen,
     logs_are_told_and_followed,
+    requests_without_an_answer_are_counted,
     changes_are_told,
     the_port_has_an_owner,
     teardown_removes_all_and_only_ours,
     the_engine_describes_itself,
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_another_stands_in_for_is_counted() {
+    let local = Local::new();
+    let runtime = &local.world.runtime;
+    let end = async || runtime.kill(Slot::Green).await.unwrap();
+    runtime_suite::a_slot_that_another_stands_in_for_is_counted(runtime, &local, end).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_proxy_tells_is_not_zero() {
+    let local = Local::new();
+    runtime_suite::what_the_proxy_does_not_tell_is_not_zero(&local.world.runtime).await;
+}
 
 /// A project of its own with the sample service.
 struct Local {

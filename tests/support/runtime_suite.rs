@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::stack::{ContainerSpec, Role, Stack};
 use swiftdeploy::domain::{Mode, Routes, Share, Slot};
 use swiftdeploy::runtime::{
@@ -238,6 +239,82 @@ pub async fn a_killed_release_is_seen(runtime: &dyn Runtime, harness: &dyn Harne
     runtime.stop(Slot::Blue, GRACE).await.unwrap();
 }
 
+/// Requests that a killed release did not answer are counted, for its slot and
+/// since the moment asked about; those that it did answer are not.
+pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harness: &dyn Harness) {
+    platform(runtime, harness).await;
+    let begin = SystemClock.wall();
+    runtime.start(&harness.spec(Slot::Green, Mode::Canary, "1.0.0"), None).await.unwrap();
+    healthy(runtime, Slot::Green).await;
+    let routes = Routes::all_to(Slot::Green, "counted");
+    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
+    let http = client();
+    for _ in 0..20 {
+        get(&http, harness.public(), "/").await.unwrap();
+    }
+    assert!(
+        get(&http, harness.public(), "/no-such-path").await.is_err(),
+        "the service's own errors do not count"
+    );
+    assert_eq!(runtime.unanswered(Slot::Green, begin).await.unwrap(), 0);
+
+    let traffic = Traffic::start(harness.public());
+    traffic.more(50).await;
+    runtime.kill(Slot::Green).await.unwrap();
+    eventually("clients see the end of the process", async || {
+        (traffic.failed.load(Ordering::SeqCst) > 0).then_some(())
+    })
+    .await;
+    let (_, failures) = traffic.end().await;
+    // Whoever lost the answer on the way has none from the proxy either.
+    let answered_by_proxy = failures.iter().filter(|failure| failure.starts_with("50")).count();
+    let expected = u64::try_from(answered_by_proxy).unwrap();
+    assert!(expected > 0, "{failures:?}");
+    eventually(&format!("the proxy tells of {expected} requests"), async || {
+        (runtime.unanswered(Slot::Green, begin).await.unwrap() >= expected).then_some(())
+    })
+    .await;
+    let counted = runtime.unanswered(Slot::Green, begin).await.unwrap();
+    let failed = u64::try_from(failures.len()).unwrap();
+    assert!(counted <= failed, "{counted} counted, {failed} failed");
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
+    let later = SystemClock.wall() + chrono::TimeDelta::minutes(1);
+    assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), 0);
+}
+
+/// A request counts for the slot that was given it and did not answer, also
+/// where its client has an answer: another slot stood in. `end` ends what runs
+/// in the green slot for good.
+pub async fn a_slot_that_another_stands_in_for_is_counted(
+    runtime: &dyn Runtime,
+    harness: &dyn Harness,
+    end: impl AsyncFnOnce(),
+) {
+    platform(runtime, harness).await;
+    let begin = SystemClock.wall();
+    for slot in Slot::ALL {
+        runtime.start(&harness.spec(slot, Mode::Stable, "0"), None).await.unwrap();
+        healthy(runtime, slot).await;
+    }
+    let shares = Slot::ALL.map(|slot| Share { slot, percent: 50 }).into();
+    let routes = Routes { generation: "halves".into(), shares };
+    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
+    end().await;
+    let http = client();
+    eventually("a request for the slot that is gone is counted", async || {
+        get(&http, harness.public(), "/").await.unwrap();
+        (runtime.unanswered(Slot::Green, begin).await.unwrap() > 0).then_some(())
+    })
+    .await;
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
+}
+
+/// A proxy that keeps no such log is an error, not a release without failures.
+pub async fn what_the_proxy_does_not_tell_is_not_zero(runtime: &dyn Runtime) {
+    let error = runtime.unanswered(Slot::Green, SystemClock.wall()).await.unwrap_err();
+    assert!(error.to_string().contains("requests that got no answer"), "{error}");
+}
+
 /// Logs come from the end backwards, and go on where that is asked.
 pub async fn logs_are_told_and_followed(runtime: &dyn Runtime, harness: &dyn Harness) {
     platform(runtime, harness).await;
@@ -420,6 +497,7 @@ pub async fn get(http: &reqwest::Client, address: SocketAddr, path: &str) -> Res
 /// a new one each time.
 struct Traffic {
     answered: Arc<AtomicU64>,
+    failed: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     callers: Vec<tokio::task::JoinHandle<Vec<String>>>,
 }
@@ -427,10 +505,12 @@ struct Traffic {
 impl Traffic {
     fn start(address: SocketAddr) -> Self {
         let answered = Arc::new(AtomicU64::new(0));
+        let failed = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
         let callers = (0..8)
             .map(|caller| {
                 let (answered, stop) = (Arc::clone(&answered), Arc::clone(&stop));
+                let failed = Arc::clone(&failed);
                 tokio::spawn(async move {
                     let kept = client();
                     let mut failures = Vec::new();
@@ -440,6 +520,7 @@ impl Traffic {
                         } else {
                             get(&client(), address, "/").await
                         };
+                        failed.fetch_add(u64::from(answer.is_err()), Ordering::SeqCst);
                         failures.extend(answer.err());
                         answered.fetch_add(1, Ordering::SeqCst);
                         // Idle for a moment: a kept connection is most at risk
@@ -450,7 +531,7 @@ impl Traffic {
                 })
             })
             .collect();
-        Self { answered, stop, callers }
+        Self { answered, failed, stop, callers }
     }
 
     /// Waits for so many more requests.

@@ -1,15 +1,21 @@
-//! `metrics`: what the gate would see between two saved scrapes, by the very
-//! code that the gate uses; or whether one scrape is sound.
+//! `metrics`: what the gates see now, series by series; what they would see
+//! between two saved scrapes, by the very code that they use; or whether one
+//! scrape is sound.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::super::args::Common;
 use super::super::failure::Failure;
-use super::super::print::line;
+use super::super::open;
+use super::super::print::{Paint, error_line, figure_lines, group_json, group_lines, line};
+use crate::engine::GroupMetrics;
 use crate::manifest::Document;
-use crate::telemetry::{Figures, Names, check, compare};
+use crate::telemetry::exposition::Malformed;
+use crate::telemetry::{Names, check, compare};
 
 /// What is asked.
 pub(in super::super) struct Question {
@@ -24,36 +30,85 @@ pub(in super::super) struct Question {
 }
 
 /// Answers.
-pub(in super::super) fn run(common: &Common, question: &Question) -> Result<ExitCode, Failure> {
-    if let Some(file) = &question.check {
-        let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
-        let checked = check(&body).map_err(|fault| {
-            Failure::new(
-                format!("{}:{}: {}", file.display(), fault.line, fault.reason),
-                "correct what emits it",
-            )
-        })?;
-        if common.json {
-            line(&serde_json::json!(checked).to_string())?;
-        } else {
-            line(&format!("{} samples in {} families", checked.samples, checked.families))?;
-        }
-        return Ok(ExitCode::SUCCESS);
+pub(in super::super) async fn run(common: &Common, question: Question) -> Result<ExitCode, Failure> {
+    match question {
+        Question { check: Some(file), .. } => sound(common, &file),
+        Question { from: Some(from), to: Some(to), window, .. } => saved(common, &from, &to, window),
+        Question { .. } => now(common).await,
     }
-    let (Some(from), Some(to)) = (&question.from, &question.to) else {
-        return Err(Failure::new("nothing to look at", "say `--from A --to B`, or `--check F`"));
+}
+
+/// Whether a scrape is sound, and how much is in it.
+fn sound(common: &Common, file: &Path) -> Result<ExitCode, Failure> {
+    let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    let checked = match check(&body) {
+        Ok(checked) => checked,
+        Err(fault) if common.json => {
+            let mut told = error_line(&place(file, &fault), CORRECT);
+            told["line"] = fault.line.into();
+            told["reason"] = fault.reason.into();
+            line(&told.to_string())?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(fault) => return Err(Failure::new(place(file, &fault), CORRECT)),
     };
-    let read = |file: &Path| std::fs::read_to_string(file).map_err(|error| unreadable(file, &error));
-    let figures = compare(&read(from)?, &read(to)?, &names(common), question.window)
+    if common.json {
+        line(&json!(checked).to_string())?;
+    } else {
+        line(&format!("{} samples in {} families", checked.samples, checked.families))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The figures between two saved scrapes.
+fn saved(common: &Common, from: &Path, to: &Path, window: Duration) -> Result<ExitCode, Failure> {
+    let figures = compare(&text(from)?, &text(to)?, &names(common), window)
         .map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
     if common.json {
-        line(&serde_json::json!(figures).to_string())?;
+        line(&json!(figures).to_string())?;
     } else {
-        for text in lines(&figures) {
+        for text in figure_lines(&figures) {
             line(&text)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the gates see now. Scrapes once and looks back at those that the watch
+/// or an earlier call has kept; a window that is still too short is no error,
+/// but inconclusive.
+async fn now(common: &Common) -> Result<ExitCode, Failure> {
+    let engine = open::engine(common, open::target(common).await?)?;
+    let found = engine.metrics().await;
+    engine.close().await;
+    let groups = found.map_err(|error| Failure::new(error, "see `swiftdeploy doctor`"))?;
+    if groups.is_empty() {
+        return Err(Failure::new(
+            "nothing runs that could be measured",
+            "run `swiftdeploy deploy`, or say `--from A --to B`, or `--check F`",
+        ));
+    }
+    if common.json {
+        let groups: Vec<_> = groups.iter().map(group_json).collect();
+        line(&json!({ "groups": groups }).to_string())?;
+    } else {
+        let paint = Paint::detect(common.no_color);
+        for text in groups.iter().flat_map(|group| group_lines(group, paint)) {
+            line(&text)?;
+        }
+    }
+    Ok(exit_code(&groups))
+}
+
+fn exit_code(groups: &[GroupMetrics]) -> ExitCode {
+    let mut faults = groups.iter().filter_map(|group| group.window.as_ref().err()).peekable();
+    if faults.peek().is_none() {
+        ExitCode::SUCCESS
+    } else if faults.all(|fault| fault.is_too_short) {
+        ExitCode::from(3)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// The manifest's names; the usual ones where there is no manifest.
@@ -76,17 +131,22 @@ fn names(common: &Common) -> Names {
     )
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{}: {error}", file.display()), "name a file that can be read")
+/// A scrape as text. Where it is none, the parser says why and where.
+fn text(file: &Path) -> Result<String, Failure> {
+    let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    String::from_utf8(body).map_err(|error| match check(error.as_bytes()) {
+        Err(fault) => Failure::new(place(file, &fault), CORRECT),
+        Ok(_) => Failure::new(format!("{}: {error}", file.display()), CORRECT),
+    })
 }
 
-fn lines(figures: &Figures) -> Vec<String> {
-    let known = |value: Option<f64>| value.map_or_else(|| "no data".to_owned(), |value| value.to_string());
-    vec![
-        format!("requests     {} ({:.2}/s)", figures.requests, figures.request_rate),
-        format!("errors       {}", figures.errors),
-        format!("error rate   {}", known(figures.error_rate)),
-        format!("P99          {} ms", known(figures.p99_latency_ms)),
-        format!("resets       {}", figures.resets),
-    ]
+const CORRECT: &str = "correct what emits it";
+
+/// What is wrong with a scrape, and where.
+fn place(file: &Path, fault: &Malformed) -> String {
+    format!("{}:{}: {}", file.display(), fault.line, fault.reason)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", file.display()), "name a file that can be read")
 }

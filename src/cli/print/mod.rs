@@ -2,12 +2,14 @@
 //! standard output, with the commands beside it.
 
 mod json;
+mod metrics;
 mod people;
 mod status;
 
 use std::io::{self, IsTerminal, Write};
 
 pub(super) use json::{Json, error_line};
+pub(super) use metrics::{figure_lines, group_json, group_lines};
 pub(super) use people::{People, verdict};
 pub(super) use status::{StatusView, explained, status_json, status_lines};
 

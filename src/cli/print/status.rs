@@ -148,7 +148,7 @@ fn gate_lines(gate: &GateView, paint: Paint) -> Vec<String> {
         return vec![paint.dim(&format!("– {name}: does not apply (no canary runs)"))];
     };
     let head = match (decision.verdict, &decision.fault) {
-        (_, Some(_)) => paint.bad(&format!("✗ {name}: NO DECISION")),
+        (_, Some(fault)) => paint.bad(&format!("✗ {name}: {}", fault.as_str())),
         (Verdict::Pass, None) => paint.good(&format!("✓ {name}: PASSING")),
         (Verdict::Fail, None) => paint.bad(&format!("✗ {name}: FAILING")),
         (Verdict::Inconclusive, None) => paint.unsure(&format!("? {name}: INCONCLUSIVE")),

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::super::context::Context;
+use super::super::faults;
 use super::super::files::write_atomically;
 use super::super::halt::{Halt, file_failure};
-use super::look_at_faults;
 use crate::history::{self, report};
 
 /// Records a fault that came past this tool, so that it is in the report. The
@@ -15,7 +15,7 @@ async fn record_what_runs(context: &Context) {
     let Ok(document) = core.document() else { return };
     let Ok(session) = core.session(document.manifest()).await else { return };
     if let Ok(observed) = session.runtime.observe().await {
-        look_at_faults(core, &observed).await;
+        faults::look_at_all(core, &observed).await;
     }
 }
 

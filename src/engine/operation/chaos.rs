@@ -1,28 +1,20 @@
-//! `chaos`: a fault for the canary, which ends by itself, and the record of
-//! every fault, also of one that somebody injected past this tool.
+//! `chaos`: a fault for the canary, which ends by itself.
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::super::action::ChaosFault;
 use super::super::context::Context;
-use super::super::core::Core;
 use super::super::event::StateEvent;
+use super::super::faults::{self, PATH};
 use super::super::halt::Halt;
 use super::super::journal::InjectedFault;
-use super::super::probe::Prober;
 use super::super::stage::Stage;
 use super::super::state::ChaosStatus;
-use crate::domain::Mode;
-use crate::domain::stack::Role;
 use crate::history::Entry;
-use crate::runtime::{Health, Instance, Observed};
-
-/// Where the service takes and tells its faults.
-const PATH: &str = "/chaos";
+use crate::runtime::Instance;
 
 pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, Halt> {
     let stage = Stage::of(context).await?;
@@ -33,7 +25,7 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
         ));
     };
     let service = instance.service.clone();
-    let until = fault_ttl(fault).map(|ttl| context.core.clock.wall() + time_delta(ttl));
+    let until = fault_ttl(fault).map(|ttl| context.core.clock.wall() + faults::time_delta(ttl));
     match fault {
         ChaosFault::Kill => {
             record_injection(context, fault, None).await?;
@@ -50,12 +42,12 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
             context
                 .step(&format!("recover {service}"), async |_| send(&stage, instance, fault).await)
                 .await?;
-            end_recorded(&context.core, "recovered").await?;
+            faults::end_recorded(&context.core, "recovered").await?;
             context.core.tell_state(StateEvent::Chaos(None));
             Ok(format!("{service} has no fault any more"))
         }
         ChaosFault::Slow { .. } | ChaosFault::Error { .. } => {
-            end_recorded(&context.core, "replaced").await?;
+            faults::end_recorded(&context.core, "replaced").await?;
             record_injection(context, fault, until).await?;
             let injected = InjectedFault {
                 fault: word(fault).into(),
@@ -65,12 +57,12 @@ pub(super) async fn run(context: &Context, fault: ChaosFault) -> Result<String, 
             };
             let sent = context
                 .step(&format!("inject into {service}"), async |_| {
-                    remember(&context.core, Some(&injected))?;
+                    faults::remember(&context.core, Some(&injected))?;
                     send(&stage, instance, fault).await
                 })
                 .await;
             if let Err(halt) = sent {
-                end_recorded(&context.core, "refused").await?;
+                faults::end_recorded(&context.core, "refused").await?;
                 return Err(halt);
             }
             context.core.tell_state(StateEvent::Chaos(Some(ChaosStatus {
@@ -149,10 +141,6 @@ const fn fault_ttl(fault: ChaosFault) -> Option<Duration> {
     }
 }
 
-fn time_delta(time: Duration) -> TimeDelta {
-    TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
-}
-
 async fn record_injection(
     context: &Context,
     fault: ChaosFault,
@@ -166,111 +154,4 @@ async fn record_injection(
             source: "operation".into(),
         })
         .await
-}
-
-fn remember(core: &Core, fault: Option<&InjectedFault>) -> Result<(), Halt> {
-    let path = core.project.state();
-    core.journal.set_fault(fault).map_err(super::super::halt::file_failure(&path))
-}
-
-/// Records the end of the fault that is on record, if one is.
-async fn end_recorded(core: &Core, reason: &str) -> Result<(), Halt> {
-    if let Some(known) = core.journal.fault() {
-        core.record_own(Entry::ChaosEnded { fault: known.fault, reason: reason.into() }).await?;
-        remember(core, None)?;
-    }
-    Ok(())
-}
-
-/// How long a service may take to tell its fault.
-const TELLING: Duration = Duration::from_millis(500);
-
-/// Records faults that came past this tool, before what carries them may go,
-/// and the end of those whose instance is gone.
-pub(in super::super) async fn look_at_faults(core: &Core, observed: &Observed) {
-    let prober = Prober::new(TELLING);
-    let is_canary = |instance: &&Instance| matches!(instance.role, Role::App { mode: Mode::Canary, .. });
-    for instance in observed.instances.iter().filter(is_canary) {
-        observe(core, &prober, instance).await;
-    }
-    settle(core, observed).await;
-}
-
-/// Records the end of a fault whose instance is gone or whose time is over
-/// with nobody left who could tell. A record that fails is tried again at the
-/// next look.
-pub(in super::super) async fn settle(core: &Core, observed: &Observed) {
-    let Some(known) = core.journal.fault() else { return };
-    let runs = observed
-        .instances
-        .iter()
-        .any(|instance| instance.id == known.instance && !matches!(instance.health, Health::Exited(_)));
-    if !runs {
-        let _ = end_recorded(core, "ended with its instance").await;
-    }
-}
-
-/// What `GET /chaos` of the service tells.
-#[derive(Debug, Deserialize)]
-struct Told {
-    mode: String,
-    duration: Option<f64>,
-    rate: Option<f64>,
-    seconds_left: Option<f64>,
-}
-
-/// Compares what the instance says about its fault with what is on record, and
-/// records a fault that came past this tool, or the end of one. A service that
-/// does not tell is left alone. Gives the active fault.
-pub(in super::super) async fn observe(
-    core: &Core,
-    prober: &Prober,
-    instance: &Instance,
-) -> Option<ChaosStatus> {
-    let Role::App { slot, .. } = instance.role else { return None };
-    let endpoint = instance.endpoint?;
-    let value = prober.get_json(&format!("http://{endpoint}{PATH}")).await.ok()?;
-    let told: Told = serde_json::from_value(value).ok()?;
-    let known = core.journal.fault();
-    if told.mode == "none" {
-        if let Some(known) = known.filter(|known| known.instance == instance.id) {
-            let is_expired = known.until.is_some_and(|until| until <= core.clock.wall());
-            let reason = if is_expired { "expired" } else { "observed" };
-            // A record that fails here is tried again at the next look.
-            let _ = end_recorded(core, reason).await;
-        }
-        return None;
-    }
-    let detail = match (told.rate, told.duration) {
-        (Some(rate), _) => format!("error rate {rate}"),
-        (None, Some(duration)) => format!("slow {duration} s"),
-        (None, None) => told.mode.clone(),
-    };
-    let until = told
-        .seconds_left
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .map(|left| core.clock.wall() + time_delta(left));
-    let is_known = known.as_ref().is_some_and(|known| {
-        known.instance == instance.id && known.fault == told.mode && known.detail == detail
-    });
-    if !is_known {
-        let _ = end_recorded(core, "replaced").await;
-        let injected = InjectedFault {
-            fault: told.mode.clone(),
-            detail: detail.clone(),
-            until,
-            instance: instance.id.clone(),
-        };
-        let entry = Entry::ChaosInjected {
-            fault: told.mode.clone(),
-            detail: detail.clone(),
-            until,
-            source: "observed".into(),
-        };
-        if core.record_own(entry).await.is_ok() {
-            let _ = remember(core, Some(&injected));
-        }
-    }
-    let until = known.filter(|_| is_known).and_then(|known| known.until).or(until);
-    Some(ChaosStatus { fault: told.mode, detail, slot, until })
 }

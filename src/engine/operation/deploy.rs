@@ -3,18 +3,19 @@
 use super::super::adopt::note_mode;
 use super::super::context::Context;
 use super::super::gate;
+use super::super::generate;
 use super::super::halt::Halt;
 use super::super::probe::public_address;
 use super::super::shift;
 use super::super::stage::Stage;
-use super::{init, validate};
+use super::validate;
 use crate::domain::{Mode, Release};
 use crate::manifest::{GatePoint, Manifest, Pull};
 use crate::runtime::{ImagePresence, RuntimeError};
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let document = context.core.document()?;
-    context.step("generate files", async |_| init::generate(context, document.manifest())).await?;
+    context.step("generate files", async |_| generate::generate(context, document.manifest())).await?;
     bring_images(context, document.manifest()).await?;
     let failed = validate::checks(context).await;
     if failed > 0 {

@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::super::action::LoadPlan;
 use super::super::context::{Context, Step};
+use super::super::faults;
 use super::super::halt::Halt;
 use super::super::probe::{plain, public_address};
 use super::super::stage::Stage;
@@ -121,7 +122,7 @@ async fn scrape(context: &Context, stage: &Stage) {
     for instance in observed.instances.iter().filter(|instance| matches!(instance.role, Role::App { .. })) {
         let clock = &*context.core.clock;
         if context.core.measurements.look(instance, stage.manifest(), clock).await.is_ok() {
-            super::chaos::observe(&context.core, &stage.prober, instance).await;
+            faults::observe(&context.core, &stage.prober, instance).await;
         }
     }
 }

@@ -8,6 +8,7 @@ mod deploy;
 mod init;
 mod load;
 mod plan;
+mod policies;
 mod promote_canary;
 mod promote_stable;
 mod rollback;
@@ -17,9 +18,6 @@ mod validate;
 use super::action::Action;
 use super::context::Context;
 use super::halt::Halt;
-
-pub(super) use chaos::{look_at_faults, observe as observe_chaos, settle as settle_chaos};
-pub(super) use init::{generate as regenerate, generated_state};
 
 /// Runs an operation; gives the summary of what is true then.
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {

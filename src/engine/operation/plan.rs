@@ -3,10 +3,10 @@
 use super::super::context::Context;
 use super::super::event::{Event, OperationEvent, PlanReport};
 use super::super::gate;
+use super::super::generate;
 use super::super::halt::Halt;
 use super::super::stage::Stage;
 use super::deploy::refuse_over_canary;
-use super::init;
 use crate::manifest::GatePoint;
 use crate::render;
 
@@ -16,7 +16,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     stage.refresh().await?;
     refuse_over_canary(&stage)?;
     let manifest = stage.manifest();
-    let files = init::compare(context.core.project.root(), &render::declared(manifest)?);
+    let files = generate::compare(context.core.project.root(), &render::declared(manifest)?);
     let service = &manifest.services;
     let mut start = vec![format!(
         "{}: {} {} {}",

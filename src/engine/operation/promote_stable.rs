@@ -3,24 +3,21 @@
 
 use std::time::Duration;
 
+use super::super::action::LoadPlan;
 use super::super::adopt::{check, write_mode};
 use super::super::context::{Context, Step};
-use super::super::facts::{self, CanaryEvidence};
+use super::super::evidence;
+use super::super::faults;
 use super::super::gate;
 use super::super::halt::Halt;
-use super::super::measure::slot_window;
 use super::super::shift;
 use super::super::stage::Stage;
-use super::chaos;
 use super::deploy::{bring_policies, remember_good};
 use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::{Edit, GatePoint};
-use crate::policy::{Decision, Verdict};
-use crate::runtime::{Health, Instance};
-
-/// The codes for which waiting can help: evidence grows with time.
-const WAITING_HELPS: [&str; 2] = ["too_few_requests", "window_too_short"];
+use crate::policy::Decision;
+use crate::runtime::Health;
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage = Stage::of(context).await?;
@@ -111,19 +108,24 @@ fn is_ready(stage: &Stage, slot: Slot, release: &Release, spec: &ContainerSpec) 
     })
 }
 
-/// Measures and asks; while evidence is wanting that time can bring, measures
-/// and asks again, up to `canary.max_wait`.
+/// Measures and asks; while evidence is wanting that time can bring (which the
+/// policy says), measures and asks again, up to `canary.max_wait`.
 async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
     let max_wait = stage.manifest().canary.max_wait;
     context
         .gate_step("gate canary", async |step| {
             let began = context.core.clock.instant();
+            let mut is_told = false;
             loop {
                 let (decision, input) = ask_once(context, stage, live).await?;
                 let waited = context.core.clock.instant().saturating_duration_since(began);
-                if !is_worth_waiting(&decision) || waited >= max_wait {
+                if !decision.waiting_helps() || waited >= max_wait {
                     let told = gate::told(&decision);
                     return Ok(((decision, input), told));
+                }
+                if !is_told {
+                    is_told = true;
+                    context.notice(hint(stage, live, &decision));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
                 context.wait(stage.manifest().status.interval.min(max_wait.saturating_sub(waited))).await?;
@@ -132,22 +134,28 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
         .await
 }
 
-fn is_worth_waiting(decision: &Decision) -> bool {
-    let time_helps = |code: &str| WAITING_HELPS.contains(&code);
-    let by_fault = decision.input["metrics_error"]["code"].as_str().is_some_and(time_helps);
-    decision.fault.is_none()
-        && decision.verdict == Verdict::Inconclusive
-        && (by_fault || decision.violations.iter().any(|violation| time_helps(&violation.code)))
+/// What a person can do while the gate waits, with the load that would bring
+/// the requests that are wanting.
+fn hint(stage: &Stage, live: Slot, decision: &Decision) -> String {
+    let manifest = stage.manifest();
+    let percent = stage.observed.routes.as_ref().map_or(100, |routes| routes.percent(live));
+    let needed = decision.sample().map_or(manifest.canary.min_requests, |sample| sample.needed);
+    let plan = LoadPlan::to_bring(needed, manifest.canary.window, percent);
+    format!(
+        "waiting up to {} s for evidence; probe traffic: g in the app, or `swiftdeploy load --rps {} --for {}s`",
+        manifest.canary.max_wait.as_secs(),
+        plan.rps,
+        plan.lasting.as_secs()
+    )
 }
 
 fn tell_waiting(step: &Step, decision: &Decision, waited: Duration, max_wait: Duration) {
-    let why = gate::details(decision).join("; ");
+    let what = decision.sample().map_or_else(
+        || gate::details(decision).join("; "),
+        |sample| format!("{} of {} requests", sample.seen, sample.needed),
+    );
     step.progress(
-        format!(
-            "{why} (waiting {} of at most {} s; `swiftdeploy load` sends probe traffic)",
-            waited.as_secs(),
-            max_wait.as_secs()
-        ),
+        format!("{what}, waiting {} of at most {} s", waited.as_secs(), max_wait.as_secs()),
         Some(waited.as_secs_f64() / max_wait.as_secs_f64().max(0.001)),
     );
 }
@@ -157,34 +165,16 @@ async fn ask_once(
     stage: &Stage,
     live: Slot,
 ) -> Result<(Decision, serde_json::Value), Halt> {
+    let (core, manifest) = (&context.core, stage.manifest());
     let observed = stage.session.runtime.observe().await?;
-    let Some(instance) = observed.in_slot(live) else {
+    for instance in observed.all_in(live) {
+        faults::observe(core, &stage.prober, instance).await;
+    }
+    let looks = evidence::look(core, manifest, &observed).await;
+    let input = evidence::of_canary(core, manifest, &stage.session, &looks, Some(live)).await;
+    let Some(input) = input else {
         return Err(Halt::failed("the canary is gone", "run `swiftdeploy rollback`"));
     };
-    let input = evidence(context, stage, &observed, instance).await;
     let decision = gate::ask(&stage.session, "canary", &input).await;
     Ok((decision, input))
-}
-
-async fn evidence(
-    context: &Context,
-    stage: &Stage,
-    observed: &crate::runtime::Observed,
-    instance: &Instance,
-) -> serde_json::Value {
-    let (core, manifest) = (&context.core, stage.manifest());
-    let measured = slot_window(core, manifest, instance).await;
-    chaos::observe(core, &stage.prober, instance).await;
-    let beside = observed.instances.iter().find(|other| {
-        other.id != instance.id && other.release.as_ref().is_some_and(|release| release.mode == Mode::Stable)
-    });
-    let stable = match beside {
-        Some(other) => slot_window(core, manifest, other).await.ok(),
-        None => None,
-    };
-    facts::canary(
-        &CanaryEvidence { instance, measured: &measured, stable: stable.as_ref() },
-        manifest,
-        core.clock.wall(),
-    )
 }

@@ -9,7 +9,7 @@ use super::super::event::StateEvent;
 use super::super::files::remove_if_there;
 use super::super::halt::{Halt, file_failure};
 use super::super::state::GeneratedState;
-use super::super::{operation, violation};
+use super::super::{faults, violation};
 use crate::domain::Mode;
 use crate::render;
 use crate::runtime::Observed;
@@ -19,7 +19,7 @@ pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> 
     let document = core.document()?;
     let session = core.session(document.manifest()).await?;
     if let Ok(observed) = session.runtime.observe().await {
-        operation::look_at_faults(core, &observed).await;
+        faults::look_at_all(core, &observed).await;
     }
     let removed = context
         .step("remove the stack", async |_| {
@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> 
             Ok((removed, detail))
         })
         .await?;
-    operation::settle_chaos(core, &Observed::default()).await;
+    faults::settle(core, &Observed::default()).await;
     violation::end_of_gone(core, &[]).await?;
     if document.manifest().services.mode == Mode::Canary {
         // The test ended with the stack; the next deploy must not begin as a

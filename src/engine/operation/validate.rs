@@ -1,11 +1,14 @@
-//! `validate`: five checks, each PASS or FAIL with the reason.
+//! `validate`: five checks, each PASS or FAIL with the reason; and whether the
+//! policies can be loaded, which is told as an error when they cannot.
 
 use std::time::Duration;
 
 use super::super::context::Context;
 use super::super::halt::Halt;
+use super::super::metrics;
 use super::super::session::{Session, engine_kind};
 use super::super::stage::{absent, stack_files};
+use super::policies::{self, Refusal};
 use crate::domain::Routes;
 use crate::manifest::{Document, EngineKind, Manifest, ManifestError};
 use crate::render;
@@ -19,13 +22,27 @@ const PROXY: &str = "proxy configuration";
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let failed = checks(context).await;
-    match failed {
-        0 => Ok("all five checks pass".into()),
-        failed => Err(Halt::failed(
-            format!("{failed} of 5 checks failed"),
-            "correct what is marked FAIL, then repeat",
-        )),
+    let refused = policies_refused(context).await;
+    let next = "correct what is marked FAIL, then repeat";
+    match (failed, refused) {
+        (0, None) => Ok("all five checks pass".into()),
+        (failed, None) => Err(Halt::failed(format!("{failed} of 5 checks failed"), next)),
+        (failed, Some(Refusal { by, what })) => {
+            let first = if failed == 0 { String::new() } else { format!("{failed} of 5 checks failed; ") };
+            Err(Halt::failed(
+                format!("{first}the policies are refused by {by}: {what}"),
+                "correct the file, then repeat; `swiftdeploy policy test` runs the policies' tests",
+            ))
+        }
     }
+}
+
+/// Not one of the five, which are the same everywhere: policies that cannot be
+/// loaded are an error of its own.
+async fn policies_refused(context: &Context) -> Option<Refusal> {
+    let document = context.core.document().ok()?;
+    let session = context.core.session(document.manifest()).await.ok()?;
+    policies::refused(context, document.manifest(), &session).await
 }
 
 /// Makes and tells the five checks; how many failed.
@@ -86,7 +103,17 @@ async fn with_session(context: &Context, document: &Document, session: &Session)
     timed(PORT, port(manifest, session).await, began).await;
     let began = context.core.clock.instant();
     timed(PROXY, proxy(context, manifest, session).await, began).await;
+    warn(context, manifest, session).await;
     failed
+}
+
+/// Warns of what passes and may still surprise. Where nothing runs there is
+/// nothing that could be known.
+async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
+    let Ok(observed) = session.runtime.observe().await else { return };
+    for line in metrics::misfits(&context.core, manifest, &observed).await {
+        context.notice(format!("warning: {line}"));
+    }
 }
 
 async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {

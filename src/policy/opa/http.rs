@@ -4,6 +4,7 @@
 //! no second try (a question is either answered in time or not).
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde_json::Value;
@@ -13,6 +14,21 @@ use super::super::answer::{excerpt, malformed};
 
 /// How much of an unexpected body a message shows.
 const DETAIL_CHARACTERS: usize = 160;
+
+/// How much of an answer has come, while it comes.
+#[derive(Default)]
+pub(super) struct Received(AtomicUsize);
+
+impl Received {
+    /// Bytes of the body.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+}
 
 /// The way to one OPA. Time is bounded by the caller, around everything.
 pub(super) struct Connection {
@@ -39,14 +55,20 @@ impl Connection {
         self.url.clone()
     }
 
-    pub(super) async fn post(&self, url: Url, body: &Value, limit: usize) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn post(
+        &self,
+        url: Url,
+        body: &Value,
+        limit: usize,
+        received: &Received,
+    ) -> Result<Vec<u8>, Fault> {
         let request = self.client()?.post(url).json(body);
-        self.body_of(request.send().await, limit).await
+        self.body_of(request.send().await, limit, received).await
     }
 
-    pub(super) async fn get(&self, url: Url, limit: usize) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn get(&self, url: Url, limit: usize, received: &Received) -> Result<Vec<u8>, Fault> {
         let request = self.client()?.get(url);
-        self.body_of(request.send().await, limit).await
+        self.body_of(request.send().await, limit, received).await
     }
 
     fn client(&self) -> Result<&Client, Fault> {
@@ -57,6 +79,7 @@ impl Connection {
         &self,
         response: Result<Response, reqwest::Error>,
         limit: usize,
+        received: &Received,
     ) -> Result<Vec<u8>, Fault> {
         let at = self.address.to_string();
         let response = response.map_err(|cause| {
@@ -68,7 +91,7 @@ impl Connection {
         })?;
         let status = response.status();
         match status {
-            StatusCode::OK => read(response, limit).await,
+            StatusCode::OK => read(response, limit, received).await,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(Fault::Refused { at, status: status.as_u16() })
             }
@@ -83,14 +106,17 @@ fn root_of(address: SocketAddr) -> Url {
 }
 
 /// The body, not more than `limit` bytes of it.
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Fault> {
+async fn read(mut response: Response, limit: usize, received: &Received) -> Result<Vec<u8>, Fault> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                 return Err(malformed(format!("larger than {limit} bytes")));
             }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => {
+                body.extend_from_slice(&chunk);
+                received.note(body.len());
+            }
             Ok(None) => return Ok(body),
             Err(_) => return Err(malformed(format!("the connection broke after {} bytes", body.len()))),
         }

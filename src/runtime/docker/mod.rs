@@ -18,10 +18,12 @@ mod containers;
 mod create;
 mod events;
 mod exec;
+mod failures;
 mod files;
 mod helper;
 mod images;
 mod info;
+mod judge;
 mod labels;
 mod logs;
 mod marker;
@@ -39,6 +41,7 @@ mod usage;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use self::client::Client;
@@ -162,6 +165,14 @@ impl Runtime for DockerRuntime {
         proxy::check(self, stack, files, routes).await
     }
 
+    async fn check_policies(
+        &self,
+        stack: &Stack,
+        policies: &std::path::Path,
+    ) -> Result<Option<Check>, RuntimeError> {
+        judge::judge(&self.client, stack, policies).await
+    }
+
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {
         platform::ensure(self, stack).await
     }
@@ -205,6 +216,10 @@ impl Runtime for DockerRuntime {
 
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError> {
         logs::stream(&self.client, request).await
+    }
+
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+        failures::unanswered(self, slot, since).await
     }
 
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {

@@ -37,7 +37,12 @@ pub async fn observe(runtime: &DockerRuntime) -> Result<Observed, RuntimeError> 
         }
         observed.instances.push(look.instance);
     }
-    observed.instances.sort_by_key(|instance: &Instance| (order(instance.role), instance.service.clone()));
+    // Of several containers in a slot one that runs comes first, and each look
+    // finds the same one.
+    observed.instances.sort_by_key(|instance: &Instance| {
+        let has_ended = matches!(instance.health, Health::Exited(_));
+        (order(instance.role), instance.service.clone(), has_ended, instance.id.clone())
+    });
     Ok(observed)
 }
 

@@ -5,13 +5,15 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-use super::PROXY;
 use super::layout::{Layout, at};
 use super::record::Records;
 use super::spawn::LOG_LIMIT;
-use crate::runtime::{LogLine, LogRequest, RuntimeError};
+use super::{FAILURES_LOG, PROXY};
+use crate::domain::Slot;
+use crate::runtime::{LogLine, LogRequest, RuntimeError, failures};
 
 /// How far back the last lines are looked for.
 const TAIL_LIMIT: u64 = 1024 * 1024;
@@ -94,12 +96,50 @@ pub fn last_words(path: &Path, from: u64, lines: usize) -> String {
     words.iter().skip(skip).map(|line| line.text.trim()).collect::<Vec<_>>().join("; ")
 }
 
+/// How many requests of a slot got no answer since a moment, by the proxy's own
+/// log; what was put aside counts too.
+pub fn unanswered(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+    let path = layout.log(FAILURES_LOG);
+    let unknown = |reason: String| RuntimeError::Engine {
+        doing: "counting the requests that got no answer".into(),
+        reason: format!("{}: {reason}", path.display()),
+    };
+    let now = part(&path, unknown)?;
+    let Some((log, is_whole)) = now else {
+        return Err(unknown("the proxy keeps no such log; `swiftdeploy deploy` starts one that does".into()));
+    };
+    let aside = part(&path.with_extension("log.1"), unknown)?;
+    let count = |log: &str, is_whole| failures::count(log, is_whole, slot, since).map_err(unknown);
+    let earlier = aside.map_or(Ok(0), |(log, is_whole)| count(&log, is_whole))?;
+    Ok(count(&log, is_whole)? + earlier)
+}
+
+/// The end of a log, and whether that is all of it; `None` where there is none.
+fn part(
+    path: &Path,
+    unknown: impl Fn(String) -> RuntimeError,
+) -> Result<Option<(String, bool)>, RuntimeError> {
+    let read = || -> io::Result<Option<(String, bool)>> {
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let start = file.metadata()?.len().saturating_sub(TAIL_LIMIT);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), start == 0)))
+    };
+    read().map_err(|error| unknown(error.to_string()))
+}
+
 /// Puts logs aside that have become too long while their service runs:
 /// copied to `NAME.log.1`, then emptied, since the service keeps its file
-/// open. `except` is written by the caller itself.
-pub fn keep_short(layout: &Layout, except: &str) {
+/// open. `except` are written by the caller itself.
+pub fn keep_short(layout: &Layout, except: &[&str]) {
     for path in files(layout) {
-        if path != layout.log(except) && fs::metadata(&path).is_ok_and(|file| file.len() > LOG_LIMIT) {
+        let is_own = except.iter().any(|name| path == layout.log(name));
+        if !is_own && fs::metadata(&path).is_ok_and(|file| file.len() > LOG_LIMIT) {
             // A log that cannot be shortened now is tried again at the next look.
             let _ = fs::copy(&path, path.with_extension("log.1"))
                 .and_then(|_| OpenOptions::new().write(true).open(&path)?.set_len(0));
@@ -281,7 +321,7 @@ mod tests {
         let path = world.layout.log("app-blue");
         OpenOptions::new().write(true).open(&path).unwrap().set_len(LOG_LIMIT + 1).unwrap();
 
-        keep_short(&world.layout, ACCESS_LOG);
+        keep_short(&world.layout, &[ACCESS_LOG]);
         world.append("after\n");
 
         assert_eq!(fs::read_to_string(&path).unwrap(), "after\n");

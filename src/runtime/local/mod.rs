@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 pub use self::program::{PROXY_ARGS, SERVICE_ARGS};
@@ -55,6 +56,9 @@ pub const PROXY: &str = "proxy";
 
 /// The name under which the proxy's access log is read.
 pub const ACCESS_LOG: &str = "proxy-access";
+
+/// The name of the proxy's log of requests that a slot did not answer.
+const FAILURES_LOG: &str = "proxy-failures";
 
 /// What the target needs to know.
 #[derive(Clone)]
@@ -219,6 +223,10 @@ impl Runtime for LocalRuntime {
 
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError> {
         logs::open(&self.shared.layout, &self.shared.records, &request)
+    }
+
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+        logs::unanswered(&self.shared.layout, slot, since)
     }
 
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {

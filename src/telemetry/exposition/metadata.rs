@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::Format;
 use super::cursor::{Cursor, Reason, excerpt};
 use super::model::{Family, Kind};
+use super::{Format, Malformed};
 
 /// What a line that starts with `#` is.
 pub(super) enum Comment<'a> {
@@ -98,28 +98,87 @@ fn unit(rest: &str) -> Result<&str, Reason> {
 #[derive(Default)]
 pub(super) struct FamilyTable<'a> {
     families: Vec<Family<'a>>,
+    /// Where the last family of a name is.
     index: HashMap<Cow<'a, str>, usize>,
+    /// Families whose name an earlier one has: where each is, its first line,
+    /// and what that line said.
+    namesakes: Vec<(usize, usize, &'static str)>,
 }
 
 impl<'a> FamilyTable<'a> {
     /// Each fact may be said once: a second one contradicts the first, or two
     /// bodies were joined.
-    pub(super) fn add(&mut self, entry: Entry<'a>) -> Result<(), Reason> {
+    ///
+    /// In OpenMetrics it may also begin another family, since a counter and a
+    /// gauge can share a name there: the Go client tells of the gauge
+    /// `go_memstats_alloc_bytes` and of the counter whose sample is
+    /// `go_memstats_alloc_bytes_total`. They must then differ in their types.
+    pub(super) fn add(&mut self, entry: Entry<'a>, format: Format, line: usize) -> Result<(), Reason> {
         let Entry { name, fact } = entry;
-        let place = *self.index.entry(name.clone()).or_insert_with(|| {
-            self.families.push(Family { name, kind: None, help: None, unit: None });
+        let known = self.index.get(&name).copied();
+        let has_room = known.filter(|&place| !self.families[place].says(&fact));
+        let place = if let Some(place) = has_room {
+            place
+        } else {
+            if known.is_some() {
+                if format == Format::Text {
+                    return Err(second(fact.keyword(), &name));
+                }
+                self.namesakes.push((self.families.len(), line, fact.keyword()));
+            }
+            self.families.push(Family { name: name.clone(), kind: None, help: None, unit: None });
+            self.index.insert(name, self.families.len() - 1);
             self.families.len() - 1
-        });
-        let family = &mut self.families[place];
-        let (keyword, is_second) = match fact {
-            Fact::Help(text) => ("HELP", family.help.replace(text).is_some()),
-            Fact::Kind(kind) => ("TYPE", family.kind.replace(kind).is_some()),
-            Fact::Unit(unit) => ("UNIT", family.unit.replace(unit).is_some()),
         };
-        if is_second { Err(format!("second {keyword} line for {}", family.name)) } else { Ok(()) }
+        let family = &mut self.families[place];
+        match fact {
+            Fact::Help(text) => family.help = Some(text),
+            Fact::Kind(kind) => family.kind = Some(kind),
+            Fact::Unit(unit) => family.unit = Some(unit),
+        }
+        Ok(())
     }
 
-    pub(super) fn into_families(self) -> Vec<Family<'a>> {
-        self.families
+    /// Everything, when families of one name can be told apart; else where
+    /// they cannot.
+    pub(super) fn into_families(self) -> Result<Vec<Family<'a>>, Malformed> {
+        let mut types: HashMap<&str, Vec<Option<Kind>>> = HashMap::new();
+        for &(place, line, keyword) in &self.namesakes {
+            let name = &self.families[place].name;
+            let known = types.entry(name).or_insert_with(|| {
+                let first = self.families.iter().find(|family| family.name == *name);
+                vec![first.and_then(|family| family.kind)]
+            });
+            let kind = self.families[place].kind;
+            if kind.is_none() || known.contains(&None) || known.contains(&kind) {
+                return Err(Malformed::new(line, second(keyword, name)));
+            }
+            known.push(kind);
+        }
+        Ok(self.families)
     }
+}
+
+impl Family<'_> {
+    fn says(&self, fact: &Fact<'_>) -> bool {
+        match fact {
+            Fact::Help(_) => self.help.is_some(),
+            Fact::Kind(_) => self.kind.is_some(),
+            Fact::Unit(_) => self.unit.is_some(),
+        }
+    }
+}
+
+impl Fact<'_> {
+    const fn keyword(&self) -> &'static str {
+        match self {
+            Self::Help(_) => "HELP",
+            Self::Kind(_) => "TYPE",
+            Self::Unit(_) => "UNIT",
+        }
+    }
+}
+
+fn second(keyword: &str, name: &str) -> Reason {
+    format!("second {keyword} line for {name}")
 }

@@ -105,13 +105,13 @@ pub fn parse<B: AsRef<[u8]> + ?Sized>(body: &B, format: Format) -> Result<Exposi
             match metadata::read(content, format).map_err(wrong)? {
                 Comment::Free => {}
                 Comment::End => has_ended = true,
-                Comment::Metadata(entry) => families.add(entry).map_err(wrong)?,
+                Comment::Metadata(entry) => families.add(entry, format, last).map_err(wrong)?,
             }
         } else if !content.is_empty() {
             samples.push(sample::read(content, format, last).map_err(wrong)?);
         }
     }
-    let families = families.into_families();
+    let families = families.into_families()?;
     if format == Format::OpenMetrics && !has_ended {
         return Err(Malformed::new(last, format!("cut off: OpenMetrics without {} at the end", Format::END)));
     }

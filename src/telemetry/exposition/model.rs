@@ -12,7 +12,7 @@ pub struct Exposition<'a> {
     format: Format,
     families: Vec<Family<'a>>,
     samples: Vec<Sample<'a>>,
-    kinds: HashMap<Cow<'a, str>, Kind>,
+    kinds: HashMap<Cow<'a, str>, Vec<Kind>>,
 }
 
 /// What metadata lines say about a family.
@@ -30,7 +30,7 @@ pub struct Family<'a> {
 }
 
 /// The type of a family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the words of the two formats, which define them")]
 pub enum Kind {
     Counter,
@@ -139,10 +139,10 @@ impl Sample<'_> {
 
 impl<'a> Exposition<'a> {
     pub(super) fn new(format: Format, families: Vec<Family<'a>>, samples: Vec<Sample<'a>>) -> Self {
-        let kinds = families
-            .iter()
-            .filter_map(|family| family.kind.map(|kind| (family.name.clone(), kind)))
-            .collect();
+        let mut kinds: HashMap<_, Vec<Kind>> = HashMap::with_capacity(families.len());
+        for family in &families {
+            kinds.entry(family.name.clone()).or_default().extend(family.kind);
+        }
         Self { format, families, samples, kinds }
     }
 
@@ -181,7 +181,7 @@ impl<'a> Exposition<'a> {
     /// as some clients do before the first event.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
-        self.kinds.contains_key(name)
+        !self.kinds_of(name).is_empty()
             || self.belongs_to(name).is_some_and(|(_, _, suffix)| suffix == "_total")
             || self.named(name).next().is_some()
     }
@@ -189,9 +189,10 @@ impl<'a> Exposition<'a> {
     /// How many families there are, with and without metadata.
     #[must_use]
     pub fn family_count(&self) -> usize {
-        let declared = self.families.iter().map(|family| family.name.as_ref());
+        let declared = self.families.iter().map(|family| (family.name.as_ref(), family.kind));
         let sampled = self.samples.iter().map(|sample| {
-            self.belongs_to(&sample.name).map_or(sample.name.as_ref(), |(family, _, _)| family)
+            self.belongs_to(&sample.name)
+                .map_or((sample.name.as_ref(), None), |(family, kind, _)| (family, Some(kind)))
         });
         declared.chain(sampled).collect::<HashSet<_>>().len()
     }
@@ -200,11 +201,18 @@ impl<'a> Exposition<'a> {
     /// the sample adds to the name (`""`, `"_total"`, `"_bucket"`, …).
     #[must_use]
     pub fn belongs_to<'n>(&self, name: &'n str) -> Option<(&'n str, Kind, &'n str)> {
-        if let Some(&kind) = self.kinds.get(name) {
+        let own = self.kinds_of(name);
+        // Of two families with one name, the one whose samples add nothing.
+        if let Some(&kind) = own.iter().find(|kind| kind.suffixes().is_empty()).or(own.first()) {
             return Some((name, kind, ""));
         }
         let (base, suffix) = name.split_at(name.rfind('_')?);
-        let &kind = self.kinds.get(base)?;
-        kind.suffixes().contains(&suffix).then_some((base, kind, suffix))
+        let &kind = self.kinds_of(base).iter().find(|kind| kind.suffixes().contains(&suffix))?;
+        Some((base, kind, suffix))
+    }
+
+    /// The types of the families of a name: one, but for OpenMetrics' namesakes.
+    fn kinds_of(&self, name: &str) -> &[Kind] {
+        self.kinds.get(name).map_or(&[], Vec::as_slice)
     }
 }

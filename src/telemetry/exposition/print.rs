@@ -5,22 +5,21 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::Format;
 use super::cursor::{is_classic_label_name, is_classic_metric_name};
-use super::model::{Exposition, Sample, Timestamp};
+use super::model::{Exposition, Family, Sample, Timestamp};
 
 impl Display for Exposition<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_openmetrics = self.format() == Format::OpenMetrics;
         for family in self.families() {
-            let name = Name(&family.name);
-            if let Some(help) = family.help {
-                let gap = if help.is_empty() { "" } else { " " };
-                writeln!(f, "# HELP {name}{gap}{help}")?;
-            }
-            if let Some(kind) = family.kind {
-                writeln!(f, "# TYPE {name} {}", kind.as_str())?;
-            }
-            if let Some(unit) = family.unit {
-                let gap = if unit.is_empty() { "" } else { " " };
-                writeln!(f, "# UNIT {name}{gap}{unit}")?;
+            // Two families of OpenMetrics may have one name; what begins the
+            // second is its type.
+            if is_openmetrics {
+                write_kind(f, family)?;
+                write_unit(f, family)?;
+                write_help(f, family)?;
+            } else {
+                write_help(f, family)?;
+                write_kind(f, family)?;
             }
         }
         for sample in self.samples() {
@@ -33,11 +32,28 @@ impl Display for Exposition<'_> {
             }
             f.write_char('\n')?;
         }
-        if self.format() == Format::OpenMetrics {
+        if is_openmetrics {
             writeln!(f, "{}", Format::END)?;
         }
         Ok(())
     }
+}
+
+fn write_help(f: &mut Formatter<'_>, family: &Family<'_>) -> fmt::Result {
+    let Some(help) = family.help else { return Ok(()) };
+    let gap = if help.is_empty() { "" } else { " " };
+    writeln!(f, "# HELP {}{gap}{help}", Name(&family.name))
+}
+
+fn write_kind(f: &mut Formatter<'_>, family: &Family<'_>) -> fmt::Result {
+    let Some(kind) = family.kind else { return Ok(()) };
+    writeln!(f, "# TYPE {} {}", Name(&family.name), kind.as_str())
+}
+
+fn write_unit(f: &mut Formatter<'_>, family: &Family<'_>) -> fmt::Result {
+    let Some(unit) = family.unit else { return Ok(()) };
+    let gap = if unit.is_empty() { "" } else { " " };
+    writeln!(f, "# UNIT {}{gap}{unit}", Name(&family.name))
 }
 
 /// A sample without its value.

@@ -1,11 +1,17 @@
 //! The classic-histogram cases of Prometheus' own tests
 //! (`promql/promqltest/testdata/histograms.test`, `promql/quantile_test.go`,
-//! Apache-2.0), and properties.
+//! Apache-2.0), and properties. `tests/telemetry_prometheus.rs` compares with a
+//! real Prometheus.
+
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
+use crate::telemetry::model::Names;
+use crate::telemetry::report::compare;
 
 const INF: f64 = f64::INFINITY;
 
@@ -17,61 +23,86 @@ fn histogram(buckets: &[(f64, f64)]) -> Vec<Bucket> {
 #[track_caller]
 fn check(q: f64, buckets: &[(f64, f64)], expected: f64) {
     let found = quantile(q, &histogram(buckets)).map_or(f64::NAN, |found| found.ms);
-    let is_close = (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
-    assert!(is_close || (found.is_nan() && expected.is_nan()), "found {found}, expected {expected}");
+    assert_close(found, expected, &format!("quantile {q}"));
 }
 
-const POSITIVE: &[(f64, f64)] = &[(0.1, 50.0), (0.2, 70.0), (1.0, 110.0), (INF, 120.0)];
-const NEGATIVE: &[(f64, f64)] = &[(-0.2, 10.0), (-0.1, 20.0), (0.3, 20.0), (INF, 30.0)];
-const MIDDLE: &[(f64, f64)] = &[(0.0, 0.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0), (INF, 3.0)];
-const POSITIVE_3: &[(f64, f64)] = &[(0.0, 0.0), (0.1, 50.0), (0.2, 70.0), (1.0, 110.0), (INF, 110.0)];
-const NEGATIVE_3: &[(f64, f64)] = &[(-0.25, 0.0), (-0.2, 10.0), (-0.1, 20.0), (0.3, 20.0), (INF, 20.0)];
-const AGGREGATED: &[(f64, f64)] = &[(0.1, 10.0), (0.2, 19.0), (INF, 25.0)];
-const NONMONOTONIC: &[(f64, f64)] =
-    &[(0.1, 20.0), (1.0, 10.0), (10.0, 50.0), (100.0, 40.0), (1000.0, 90.0), (INF, 80.0)];
-const MIXED: &[(f64, f64)] = &[(0.1, 10.0), (0.2, 10.0), (0.2, 10.0), (0.2, 10.0), (INF, 40.0)];
+#[track_caller]
+fn assert_close(found: f64, expected: f64, what: &str) {
+    let is_close = (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+    assert!(is_close || (found.is_nan() && expected.is_nan()), "{what}: found {found}, expected {expected}");
+}
+
+/// The cases of `histograms.test`; where they are from is said in the file.
+const CASES: &str = include_str!("prometheus.cases");
+
+/// The window in which the series of a name with all of these labels counted
+/// what the file says, from scrapes as an app would give them.
+fn window_of(name: &str, labels: &str) -> Vec<Bucket> {
+    let wanted: Vec<&str> = labels.split(',').filter(|label| *label != "*").collect();
+    let (mut earlier, mut later) = (String::new(), String::new());
+    for line in CASES.lines().filter(|line| line.starts_with("series ")) {
+        let mut words = line.split_whitespace().skip(1);
+        let (series, has) = (words.next().unwrap(), words.next().unwrap());
+        let has: Vec<&str> = has.split(',').collect();
+        if series != name || !wanted.iter().all(|label| has.contains(label)) {
+            continue;
+        }
+        for (le, count) in words.map(|bucket| bucket.split_once(':').unwrap()) {
+            let mut bucket = format!("{name}_bucket{{le=\"{le}\"");
+            for (label, value) in has.iter().filter_map(|label| label.split_once('=')) {
+                write!(bucket, ",{label}=\"{value}\"").unwrap();
+            }
+            writeln!(earlier, "{bucket}}} 0").unwrap();
+            writeln!(later, "{bucket}}} {count}").unwrap();
+        }
+    }
+    assert!(!later.is_empty(), "no series {name} {labels}");
+    let names = Names {
+        requests: "requests".to_owned(),
+        duration: name.to_owned(),
+        path_label: "path".to_owned(),
+        status_label: "code".to_owned(),
+    };
+    let body = |buckets: &str, requests: u8| format!("requests{{code=\"200\"}} {requests}\n{buckets}");
+    compare(&body(&earlier, 0), &body(&later, 1), &names, Duration::from_secs(30)).unwrap().buckets
+}
+
+/// The share of the requests at or below an edge.
+fn share(edge: f64, buckets: &[Bucket]) -> f64 {
+    let all = buckets.last().unwrap().count;
+    let found = buckets.iter().find(|bucket| bucket.le_ms == Some(edge * 1e3)).unwrap();
+    found.count / all
+}
+
+#[test]
+fn answers_as_prometheus_in_its_own_cases() {
+    let mut counted = [0, 0];
+    for line in CASES.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (found, answer) = match words[..] {
+            ["quantile", q, name, labels, answer] => {
+                counted[0] += 1;
+                let found = quantile(q.parse().unwrap(), &window_of(name, labels));
+                (found.map_or(f64::NAN, |found| found.ms / 1e3), answer)
+            }
+            ["share", edge, name, labels, answer] => {
+                counted[1] += 1;
+                (share(edge.parse().unwrap(), &window_of(name, labels)), answer)
+            }
+            _ => continue,
+        };
+        assert_close(found, answer.parse().unwrap(), line);
+    }
+    assert_eq!(counted, [52, 3]);
+}
 
 #[rstest]
-#[case::lowest_bucket_positive(0.0, POSITIVE, 0.0)]
-#[case::lowest_bucket_negative(0.0, NEGATIVE, -0.2)]
-#[case::highest_bucket_positive(1.0, POSITIVE, 1.0)]
-#[case::highest_bucket_negative(1.0, NEGATIVE, 0.3)]
-#[case::fifth_positive(0.2, POSITIVE, 0.048)]
-#[case::fifth_negative(0.2, NEGATIVE, -0.2)]
-#[case::median_positive(0.5, POSITIVE, 0.15)]
-#[case::median_negative(0.5, NEGATIVE, -0.15)]
-#[case::high_positive(0.8, POSITIVE, 0.72)]
-#[case::high_negative(0.8, NEGATIVE, 0.3)]
-#[case::middle_of_first(1.0 / 6.0, MIDDLE, 1.0)]
-#[case::middle_of_second(0.5, MIDDLE, 3.0)]
-#[case::middle_of_third(5.0 / 6.0, MIDDLE, 5.0)]
-#[case::zero_bound_holds_the_minimum(0.0, POSITIVE_3, 0.0)]
-#[case::quarter_positive(0.25, POSITIVE_3, 0.055)]
-#[case::median_positive_3(0.5, POSITIVE_3, 0.125)]
-#[case::three_quarters_positive(0.75, POSITIVE_3, 0.45)]
-#[case::all_positive(1.0, POSITIVE_3, 1.0)]
-#[case::minimum_negative(0.0, NEGATIVE_3, -0.25)]
-#[case::quarter_negative(0.25, NEGATIVE_3, -0.225)]
-#[case::median_negative_3(0.5, NEGATIVE_3, -0.2)]
-#[case::three_quarters_negative(0.75, NEGATIVE_3, -0.15)]
-#[case::all_negative(1.0, NEGATIVE_3, -0.1)]
-#[case::aggregated_low(0.3, AGGREGATED, 0.075)]
-#[case::aggregated_median(0.5, AGGREGATED, 0.127_777_777_777_777_8)]
-#[case::one_process_low(0.3, &[(0.1, 10.0), (0.2, 30.0), (INF, 40.0)], 0.11)]
-#[case::one_process_median(0.5, &[(0.1, 30.0), (0.2, 40.0), (INF, 60.0)], 0.1)]
-#[case::nonmonotonic_low(0.01, NONMONOTONIC, 0.0045)]
-#[case::nonmonotonic_median(0.5, NONMONOTONIC, 8.5)]
-#[case::nonmonotonic_p99(0.99, NONMONOTONIC, 979.75)]
-#[case::equal_bounds_median(0.5, MIXED, 0.15)]
-#[case::equal_bounds_high(0.75, MIXED, 0.2)]
-#[case::equal_bounds_all(1.0, MIXED, 0.2)]
-#[case::no_requests(0.2, &[(0.1, 0.0), (0.2, 0.0), (INF, 0.0)], f64::NAN)]
-#[case::equal_infinities_only(0.5, &[(INF, 0.0), (INF, 0.0)], f64::NAN)]
-#[case::one_bucket(0.5, &[(INF, 5.0)], f64::NAN)]
-#[case::no_infinite_bucket(0.5, &[(0.1, 5.0), (0.2, 7.0)], f64::NAN)]
-#[case::no_bucket(0.5, &[], f64::NAN)]
-fn answers_as_prometheus(#[case] q: f64, #[case] buckets: &[(f64, f64)], #[case] expected: f64) {
-    check(q, buckets, expected);
+#[case::equal_infinities_only(0.5, &[(INF, 0.0), (INF, 0.0)])]
+#[case::one_bucket(0.5, &[(INF, 5.0)])]
+#[case::no_infinite_bucket(0.5, &[(0.1, 5.0), (0.2, 7.0)])]
+#[case::no_bucket(0.5, &[])]
+fn what_is_no_histogram_has_no_quantile(#[case] q: f64, #[case] buckets: &[(f64, f64)]) {
+    check(q, buckets, f64::NAN);
 }
 
 const RATES: [(f64, f64); 11] = [

@@ -4,6 +4,9 @@
 //! Invariant: whatever is not known makes a fault, `None`, or a number in
 //! `resets` or `vanished`; it never makes the figures look better in silence.
 
+mod change;
+mod detail;
+mod edges;
 mod restart;
 mod scrape;
 mod series;
@@ -13,13 +16,16 @@ mod tests;
 
 use std::time::Duration;
 
+pub use detail::{Explained, InstanceDetail, Life, SeriesDetail, Why};
+pub use edges::{Misfit, edges};
 pub use tally::EXCLUDED_PATHS;
 
 use super::fault::MeasureFault;
 use super::model::{Measured, Names, Side, Snapshot, WindowFault};
 use super::quantile;
+use change::changes;
 use scrape::Scrape;
-use series::Counters;
+use series::{Counters, bucket_name};
 use tally::Tally;
 
 /// How a window's length is known.
@@ -59,14 +65,28 @@ pub fn measure(
     names: &Names,
     nominal: Duration,
 ) -> Result<Measured, MeasureFault> {
-    measure_with(earlier, later, names, Length::Nominal(nominal))
+    measure_with(earlier, later, names, Length::Nominal(nominal), None)
 }
 
+/// The same as [`measure`], and how it came about.
+pub fn explain(
+    earlier: &[Snapshot],
+    later: &[Snapshot],
+    names: &Names,
+    nominal: Duration,
+) -> Result<Explained, MeasureFault> {
+    let mut instances = Vec::new();
+    let measured = measure_with(earlier, later, names, Length::Nominal(nominal), Some(&mut instances))?;
+    Ok(Explained { measured, instances })
+}
+
+/// Measures; notes what was summed where `details` asks for it.
 pub(super) fn measure_with(
     earlier: &[Snapshot],
     later: &[Snapshot],
     names: &Names,
     length: Length,
+    mut details: Option<&mut Vec<InstanceDetail>>,
 ) -> Result<Measured, MeasureFault> {
     let before = Scrape::read_all(earlier, Side::Earlier, names)?;
     let after = Scrape::read_all(later, Side::Later, names)?;
@@ -79,20 +99,25 @@ pub(super) fn measure_with(
     };
     let turnover = turnover(&before, &after, length)?;
 
+    let buckets = bucket_name(&names.duration);
     let mut tally = Tally::default();
     let mut resets = turnover.replaced;
     for scrape in &after {
-        let counters = Counters::of(&scrape.exposition, names);
         let first = before.iter().find(|first| first.instance == scrape.instance);
-        let same_life = first.filter(|first| {
-            let elapsed = match length {
-                Length::Nominal(_) => Some(scrape.seconds_since(first)),
-                Length::Claimed(_) => None,
-            };
-            !restart::has_restarted(first, scrape, &counters, elapsed, names)
-        });
-        resets += u64::from(first.is_some() && same_life.is_none());
-        tally.add(same_life, scrape, &counters, names)?;
+        let life = life(first, scrape, length, names);
+        resets += u64::from(life == Life::Restarted);
+        let is_from_zero = life != Life::Whole;
+        let requests = changes(first, scrape, is_from_zero, &names.requests, names);
+        let durations = changes(first, scrape, is_from_zero, &buckets, names);
+        tally.add(&requests, &durations, names)?;
+        if let Some(details) = &mut details {
+            details.push(InstanceDetail::of(scrape.instance, life, &requests, &durations));
+        }
+    }
+    if let Some(details) = details {
+        let gone =
+            before.iter().filter(|first| !after.iter().any(|scrape| scrape.instance == first.instance));
+        details.extend(gone.map(|scrape| InstanceDetail::of(scrape.instance, Life::Gone, &[], &[])));
     }
 
     let (requests, errors) = (tally.requests, tally.errors);
@@ -108,6 +133,20 @@ pub(super) fn measure_with(
         vanished: turnover.vanished,
         window,
     })
+}
+
+fn life(first: Option<&Scrape<'_>>, scrape: &Scrape<'_>, length: Length, names: &Names) -> Life {
+    let Some(first) = first else { return Life::New };
+    let elapsed = match length {
+        Length::Nominal(_) => Some(scrape.seconds_since(first)),
+        Length::Claimed(_) => None,
+    };
+    let counters = Counters::of(&scrape.exposition, names);
+    if restart::has_restarted(first, scrape, &counters, elapsed, names) {
+        Life::Restarted
+    } else {
+        Life::Whole
+    }
 }
 
 /// The window's real length.

@@ -31,7 +31,7 @@ pub(super) struct Series<'e> {
 }
 
 impl<'e> Series<'e> {
-    fn of(sample: &'e Sample<'e>) -> Self {
+    pub(super) fn of(sample: &'e Sample<'e>) -> Self {
         let is_bucket = sample.name.ends_with("_bucket");
         let bound = if is_bucket { upper_bound(sample).map(f64::to_bits) } else { None };
         Self { sample, bound }
@@ -80,10 +80,6 @@ impl<'e> Counters<'e> {
             }
         }
         Self { values }
-    }
-
-    pub(super) fn has(&self, sample: &Sample<'_>) -> bool {
-        self.values.contains_key(&Series::of(sample))
     }
 
     /// Whether any series is below what it was: its process has restarted.

@@ -1,11 +1,10 @@
 //! Sums over the processes of a window.
 
-use crate::telemetry::exposition::Sample;
 use crate::telemetry::model::{Bucket, Names, WindowFault};
 use crate::telemetry::quantile;
 
-use super::scrape::Scrape;
-use super::series::{Counters, bucket_name, upper_bound};
+use super::change::Change;
+use super::series::upper_bound;
 
 /// Paths of the operator and of health checks, which are no traffic. Compared
 /// exactly.
@@ -21,36 +20,35 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds one process: what it did since `earlier`, or in its whole life
-    /// when that is `None`. `counters` are those of `later`.
+    /// Adds one process: what its counter of requests and its buckets did.
     pub(super) fn add(
         &mut self,
-        earlier: Option<&Scrape<'_>>,
-        later: &Scrape<'_>,
-        counters: &Counters<'_>,
+        requests: &[Change<'_>],
+        durations: &[Change<'_>],
         names: &Names,
     ) -> Result<(), WindowFault> {
-        let changes = |name| changes(earlier, later, counters, name, names);
-        let mut requests = 0.0;
-        for (sample, change) in changes(&names.requests) {
+        let mut served = 0.0;
+        for change in requests.iter().filter(|change| is_counted(change)) {
+            let sample = change.sample;
             let is_error = is_server_error(sample.label(&names.status_label)).ok_or_else(|| {
                 let (line, series, label) = (sample.line, sample.series(), names.status_label.clone());
                 WindowFault::NoStatus { line, series, label }
             })?;
-            requests += change;
+            served += change.counted();
             if is_error {
-                self.errors += change;
+                self.errors += change.counted();
             }
         }
         let mut has_buckets = false;
-        for (sample, change) in changes(&bucket_name(&names.duration)) {
-            if let Some(bound) = upper_bound(sample) {
+        for change in durations.iter().filter(|change| is_counted(change)) {
+            if let Some(bound) = upper_bound(change.sample) {
                 has_buckets = true;
-                self.buckets.push(Bucket { le_ms: bound.is_finite().then(|| to_ms(bound)), count: change });
+                let le_ms = bound.is_finite().then(|| to_ms(bound));
+                self.buckets.push(Bucket { le_ms, count: change.counted() });
             }
         }
-        self.requests += requests;
-        self.lacks_durations |= requests > 0.0 && !has_buckets;
+        self.requests += served;
+        self.lacks_durations |= served > 0.0 && !has_buckets;
         Ok(())
     }
 
@@ -62,24 +60,10 @@ impl Tally {
     }
 }
 
-/// What each series of a name adds to a sum: its later value, minus its
-/// earlier one where it has one. A series that is gone adds nothing.
-fn changes<'e>(
-    earlier: Option<&'e Scrape<'_>>,
-    later: &'e Scrape<'_>,
-    counters: &'e Counters<'_>,
-    name: &'e str,
-    names: &'e Names,
-) -> impl Iterator<Item = (&'e Sample<'e>, f64)> {
-    let gained = later.exposition.named(name).map(|sample| (sample, sample.value));
-    let lost = earlier
-        .into_iter()
-        .flat_map(move |earlier| earlier.exposition.named(name))
-        .filter(|sample| counters.has(sample))
-        .map(|sample| (sample, -sample.value));
-    gained.chain(lost).filter(|(sample, _)| {
-        !sample.label(&names.path_label).is_some_and(|path| EXCLUDED_PATHS.contains(&path))
-    })
+/// Whether a series has a part in the figures. One that is gone has none, so
+/// nothing is asked of its labels.
+fn is_counted(change: &Change<'_>) -> bool {
+    change.after.is_some() && change.excluded_path.is_none()
 }
 
 /// Whether a status is 500 to 599. A class such as `5xx`, which some clients
@@ -96,7 +80,7 @@ fn is_server_error(status: Option<&str>) -> Option<bool> {
 
 /// Seconds as milliseconds, exact for the decimal that was written: 0.57 s is
 /// 570 ms, not 569.99….
-fn to_ms(seconds: f64) -> f64 {
+pub(super) fn to_ms(seconds: f64) -> f64 {
     format!("{seconds}e3").parse().unwrap_or(seconds * 1000.0)
 }
 

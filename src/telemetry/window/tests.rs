@@ -412,6 +412,28 @@ fn processes_that_come_and_go_are_told(
 }
 
 #[test]
+fn each_process_is_told_with_how_it_lived() {
+    let scrape = |id: &str, seconds, value: f64| at(id, seconds, &requests(&[("/", "200", value)]));
+    let earlier = [scrape("whole", 0, 5.0), scrape("restarted", 0, 5.0), scrape("gone", 0, 5.0)];
+    let later = [scrape("whole", 30, 7.0), scrape("restarted", 30, 3.0), scrape("new", 30, 4.0)];
+    let shown = explain(&earlier, &later, &names(), NOMINAL).unwrap();
+    let told: Vec<_> = shown
+        .instances
+        .iter()
+        .map(|one| (one.instance.as_str(), one.life, one.requests.first().map(|series| series.counted)))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("whole", Life::Whole, Some(2.0)),
+            ("restarted", Life::Restarted, Some(3.0)),
+            ("new", Life::New, Some(4.0)),
+            ("gone", Life::Gone, None),
+        ]
+    );
+}
+
+#[test]
 fn when_every_process_is_gone_there_is_nothing_to_judge() {
     assert_eq!(processes(&["a"], &[]).unwrap_err().code(), "metrics_absent");
 }
@@ -493,6 +515,23 @@ proptest! {
         other.rotate_left(turn);
         let figures = |lines: &[_]| between(&body(lines, |line| line.1), &body(lines, |line| line.2));
         prop_assert_eq!(figures(&other), figures(&lines));
+    }
+
+    #[test]
+    fn what_is_shown_of_each_series_adds_up_to_the_figures(lines in lines()) {
+        let (earlier, later) = (body(&lines, |line| line.1), body(&lines, |line| line.2));
+        let shown = explain(&[at("a", 0, &earlier)], &[at("a", 30, &later)], &names(), NOMINAL).unwrap();
+        prop_assert_eq!(&shown.measured, &between(&earlier, &later).unwrap());
+        let [instance] = &shown.instances[..] else { panic!("one process") };
+        let has_restarted = lines.iter().any(|(_, a, b)| b < a);
+        prop_assert_eq!(instance.life, if has_restarted { Life::Restarted } else { Life::Whole });
+        let counted = |series: &[SeriesDetail]| series.iter().map(|one| one.counted).sum::<f64>();
+        prop_assert_eq!(whole(counted(&instance.requests)), shown.measured.requests);
+        let excluded = instance.requests.iter().find(|one| one.why == Some(Why::ExcludedPath)).unwrap();
+        prop_assert!(excluded.series.contains("path=\"/chaos\""));
+        let gained = f64::from(if has_restarted { lines[3].2 } else { lines[3].2 - lines[3].1 });
+        prop_assert_eq!((excluded.gained, excluded.counted), (gained, 0.0));
+        prop_assert_eq!(instance.durations.len(), 3);
     }
 
     #[test]

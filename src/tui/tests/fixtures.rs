@@ -463,6 +463,7 @@ pub fn inconclusive_canary_gate() -> GateView {
         observed: json!(12),
         limit: json!(50),
     });
+    decision.result = json!({"waiting_helps": true, "sample": {"seen": 12, "needed": 50}});
     GateView { gate: "canary".into(), blocks: "promote stable".into(), decision: Some(decision) }
 }
 
@@ -471,6 +472,18 @@ pub fn opa_down() -> GateView {
     decision.fault = Some(Fault::NotRunning { at: "http://127.0.0.1:8181".into() });
     decision.revision = String::new();
     GateView { gate: "infra".into(), blocks: "deploy".into(), decision: Some(decision) }
+}
+
+/// An engine that decides by what is no longer on disk.
+pub fn opa_stale() -> GateView {
+    let mut view = opa_down();
+    let fault =
+        Fault::Stale { reason: "policies/infra.rego on disk is not what the engine has loaded".into() };
+    if let Some(decision) = &mut view.decision {
+        decision.fault = Some(fault);
+        decision.revision = "3f9c2ab41d07".into();
+    }
+    view
 }
 
 fn not_asked(gate: &str, blocks: &str) -> GateView {

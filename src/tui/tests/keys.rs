@@ -35,6 +35,26 @@ fn a_key_dispatches_its_action(#[case] keys: &str, #[case] action: Action) {
     assert_eq!(World::failing_canary().keys(keys), [Effect::Dispatch(action)]);
 }
 
+/// A quarter of the traffic has to bring half as many requests again as are
+/// needed in 30 s.
+#[test]
+fn a_key_brings_the_requests_that_a_verdict_needs() {
+    let mut world = World::failing_canary();
+    world.watch(StateEvent::Gates(vec![passing_infra(), inconclusive_canary_gate()]));
+    let [Effect::Dispatch(Action::Load(plan))] = &world.keys("g")[..] else { panic!("no load") };
+    let in_a_window = f64::from(plan.rps) * 0.25 * 30.0;
+    assert!(in_a_window >= 75.0, "{plan:?}");
+    assert!(plan.lasting >= Duration::from_secs(45), "{plan:?}");
+}
+
+/// The promotion that waits is what the traffic is for.
+#[test]
+fn probe_traffic_begins_while_a_promotion_runs() {
+    let mut world = World::failing_canary();
+    world.begin("op-1", Action::PromoteStable);
+    assert!(matches!(&world.keys("g")[..], [Effect::Dispatch(Action::Load(_))]), "{:?}", toasts(&world));
+}
+
 #[rstest]
 #[case("plan", Action::Plan)]
 #[case("init check", Action::Init { check: true })]

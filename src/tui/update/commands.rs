@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::{Action, ChaosFault, LoadPlan};
+use crate::policy::Decision;
 use crate::tui::command::{Ask, Command, LogCommand, Open, Pane};
 use crate::tui::effect::Effect;
 use crate::tui::state::{ChaosMenu, Input, Logs, Overlay, Promotions, State, Teardown, Tone, chaos_obstacle};
@@ -112,8 +113,21 @@ fn action(state: &State, ask: Ask) -> Action {
         Ask::Load(rps, seconds) => {
             Action::Load(LoadPlan { rps, lasting: Duration::from_secs(u64::from(seconds)) })
         }
+        Ask::Probe => Action::Load(probe(state)),
         Ask::Audit => Action::ExportAudit { out: None },
     }
+}
+
+/// The load that brings as many requests as a verdict on the canary needs, with
+/// the part of the traffic that it has.
+fn probe(state: &State) -> LoadPlan {
+    let Some(manifest) = state.watch.manifest() else { return LoadPlan::default() };
+    let decision =
+        state.watch.gates.iter().find(|view| view.gate == "canary").and_then(|view| view.decision.as_ref());
+    let needed =
+        decision.and_then(Decision::sample).map_or(manifest.canary.min_requests, |sample| sample.needed);
+    let share = state.watch.canary().and_then(|(_, slot)| state.watch.share(slot)).unwrap_or(100);
+    LoadPlan::to_bring(needed, manifest.canary.window, share)
 }
 
 /// Why it makes no sense to ask now.
@@ -131,6 +145,7 @@ fn obstacle(state: &State, ask: Ask) -> Option<&'static str> {
         | Ask::Deploy
         | Ask::Rollback
         | Ask::Load(..)
+        | Ask::Probe
         | Ask::Audit => None,
     }
 }

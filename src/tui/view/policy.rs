@@ -4,10 +4,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::engine::GateView;
-use crate::policy::{CheckLine, Decision, Verdict};
+use crate::policy::{CheckLine, Decision, SampleSize, Verdict};
+use crate::tui::command::{Ask, Command};
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
-use crate::tui::{format, text};
+use crate::tui::{format, keymap, text};
+
+use super::spark;
 
 /// Sign and style of a verdict.
 pub const fn sign(verdict: Verdict, theme: &Theme) -> (&'static str, Style) {
@@ -74,7 +77,7 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
     let mut spans = vec![
         Span::styled(format!(" {sign} "), style),
         Span::styled(format!("{name} "), theme.strong),
-        Span::styled(decision.verdict.as_str(), style),
+        Span::styled(decision.word(), style),
     ];
     let consequence = [Span::styled(" → blocks ", theme.dim), Span::styled(blocks, theme.text)];
     let needed: usize = spans.iter().chain(&consequence).map(|span| text::width(&span.content)).sum();
@@ -89,11 +92,33 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
         below.extend(consequence);
         lines.push(Line::from(below));
     }
+    if let Some(size) = decision.sample() {
+        lines.push(sample(size, width, theme));
+    }
     lines.extend(checks(decision, theme));
     for (text, style) in explanations(decision, theme) {
         let parts = text::wrap(&text, width.saturating_sub(6));
         lines.extend(parts.into_iter().map(|part| Line::styled(format!("     {part}"), style)));
     }
+}
+
+/// How many requests there are of those needed, and the key that brings more.
+fn sample(size: SampleSize, width: usize, theme: &Theme) -> Line<'static> {
+    let share = format::real(size.seen) / format::real(size.needed);
+    let mut spans = vec![
+        Span::styled("   ▸ ", theme.warn),
+        Span::styled(format!("{} of {} requests", size.seen, size.needed), theme.warn),
+    ];
+    if let Some(key) = keymap::key_of(Command::Ask(Ask::Probe)) {
+        spans.push(Span::styled(format!(" {key} "), theme.key));
+        spans.push(Span::styled("probe", theme.dim));
+    }
+    let taken: usize = spans.iter().map(|span| text::width(&span.content)).sum();
+    let room = width.saturating_sub(taken + 1).min(20);
+    if room >= 5 {
+        spans.push(Span::styled(format!(" {}", spark::bar(share, room)), theme.warn));
+    }
+    Line::from(spans)
 }
 
 /// A line for each comparison that the policy made.

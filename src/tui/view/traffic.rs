@@ -7,9 +7,10 @@ use ratatui::text::{Line, Span};
 use crate::engine::{Reading, Sample};
 use crate::policy::CheckLine;
 use crate::telemetry::Measured;
+use crate::tui::command::{Ask, Command};
 use crate::tui::state::{State, total_rate};
 use crate::tui::theme::Theme;
-use crate::tui::{format, text};
+use crate::tui::{format, keymap, text};
 
 use super::spark;
 
@@ -198,7 +199,8 @@ fn summary(state: &State, sample: Option<&Sample>, theme: &Theme) -> Line<'stati
         return Line::from(vec![
             Span::styled(" ? ", theme.warn),
             Span::styled(format!("{} of {needed} requests", measured.requests), theme.warn),
-            Span::styled(format!(" from {} · probe traffic: m, load", leading.mode), theme.dim),
+            Span::styled(format!(" from {} · probe traffic: ", leading.mode), theme.dim),
+            Span::styled(keymap::key_of(Command::Ask(Ask::Probe)).unwrap_or_default(), theme.key),
         ]);
     }
     let counts: Vec<_> = sample

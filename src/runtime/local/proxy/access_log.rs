@@ -2,8 +2,13 @@
 //! format of the generated nginx configuration:
 //! `$time_iso8601 | $status | ${request_time}s | $upstream_addr | $request`.
 //!
+//! A second log has the requests that a slot was given and did not answer, in
+//! the format of [`failures`]: the gate counts them.
+//!
 //! Lines are written by a thread of their own. When the disk cannot keep up,
-//! lines are dropped and counted; requests never wait for it.
+//! lines are dropped and counted; requests never wait for it. Both logs then
+//! say so, which makes the second unusable for a while: not every failure is
+//! known.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -21,6 +26,8 @@ use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::clock::SharedClock;
+use crate::domain::Slot;
+use crate::runtime::failures;
 use crate::runtime::local::spawn::LOG_LIMIT;
 
 /// Lines that may wait for the disk: a second's worth at full load.
@@ -31,6 +38,7 @@ const CLIENT_CLOSED: u16 = 499;
 
 enum Message {
     Line(String),
+    Failure(String),
     Close,
 }
 
@@ -43,15 +51,14 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Appends to a file, which is put aside (`.1`) each time it is full.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = LogFile::open(path)?;
+    /// Appends to two files: of all requests, and of those without an answer.
+    pub fn write_to(file: LogFile, failures: LogFile, clock: SharedClock) -> io::Result<Self> {
         let (lines, waiting) = sync_channel(WAITING_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let missing = Arc::clone(&dropped);
         let writer = std::thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || write_lines(&waiting, &mut file, &missing))?;
+            .spawn(move || Writer { file, failures, clock }.run(&waiting, &missing))?;
         Ok(Self { lines, dropped, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
@@ -64,6 +71,7 @@ impl AccessLog {
             started: clock.instant(),
             request: format!("{} {path} {:?}", request.method(), request.version()),
             upstream: Mutex::new(None),
+            unanswered: Mutex::new(None),
             status: AtomicU16::new(CLIENT_CLOSED),
         })
     }
@@ -82,8 +90,8 @@ impl AccessLog {
         let _ = closing.await;
     }
 
-    fn take(&self, line: String) {
-        if self.lines.try_send(Message::Line(line)).is_err() {
+    fn take(&self, message: Message) {
+        if self.lines.try_send(message).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -97,6 +105,7 @@ pub struct Entry {
     started: Instant,
     request: String,
     upstream: Mutex<Option<SocketAddr>>,
+    unanswered: Mutex<Option<(Slot, Option<SocketAddr>)>>,
     status: AtomicU16,
 }
 
@@ -104,6 +113,17 @@ impl Entry {
     /// The request goes to this upstream.
     pub fn goes_to(&self, address: SocketAddr) {
         *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    /// The slot that the request was meant for did not answer it, whoever did
+    /// in its place.
+    pub fn unanswered_by(&self, slot: Slot, tried: Option<SocketAddr>) {
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some((slot, tried));
+    }
+
+    /// It was the client's doing that there was no answer.
+    pub fn is_the_clients_fault(&self) {
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The answer begins.
@@ -115,13 +135,16 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
-        self.log.take(line(
-            self.clock.wall(),
-            self.status.load(Ordering::Relaxed),
-            self.clock.instant().duration_since(self.started),
-            upstream,
-            &self.request,
-        ));
+        let unanswered = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, status) = (self.clock.wall(), self.status.load(Ordering::Relaxed));
+        // What the client gave up says nothing about the slot.
+        if let Some((slot, tried)) = unanswered.filter(|_| status != CLIENT_CLOSED) {
+            let tried = super::forward::address_text(tried);
+            let failure = failures::line(now, status, slot, &tried, &plain(&self.request));
+            self.log.take(Message::Failure(failure));
+        }
+        let took = self.clock.instant().duration_since(self.started);
+        self.log.take(Message::Line(line(now, status, took, upstream, &self.request)));
     }
 }
 
@@ -155,36 +178,54 @@ fn plain(text: &str) -> String {
     })
 }
 
-fn write_lines(waiting: &Receiver<Message>, file: &mut LogFile, dropped: &AtomicU64) {
-    loop {
-        let message = match waiting.try_recv() {
-            Err(TryRecvError::Empty) => {
-                // Nothing more for now: let readers see what there is.
-                file.flush();
-                waiting.recv().unwrap_or(Message::Close)
+/// Writes both logs, in a thread of its own.
+struct Writer {
+    file: LogFile,
+    failures: LogFile,
+    clock: SharedClock,
+}
+
+impl Writer {
+    fn run(mut self, waiting: &Receiver<Message>, dropped: &AtomicU64) {
+        loop {
+            let message = match waiting.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    // Nothing more for now: let readers see what there is.
+                    self.flush();
+                    waiting.recv().unwrap_or(Message::Close)
+                }
+                Err(TryRecvError::Disconnected) => Message::Close,
+                Ok(message) => message,
+            };
+            let missing = dropped.swap(0, Ordering::Relaxed);
+            if missing > 0 {
+                self.file.write(&format!("{missing} lines are missing here: the disk was too slow\n"));
+                self.failures.write(&failures::gap(self.clock.wall(), missing));
             }
-            Err(TryRecvError::Disconnected) => Message::Close,
-            Ok(message) => message,
-        };
-        let missing = dropped.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            file.write(&format!("{missing} lines are missing here: the disk was too slow\n"));
+            match message {
+                Message::Line(line) => self.file.write(&line),
+                Message::Failure(line) => self.failures.write(&line),
+                Message::Close => return self.flush(),
+            }
         }
-        match message {
-            Message::Line(line) => file.write(&line),
-            Message::Close => return file.flush(),
-        }
+    }
+
+    fn flush(&mut self) {
+        self.file.flush();
+        self.failures.flush();
     }
 }
 
-struct LogFile {
+/// A file to append to, which is put aside (`.1`) each time it is full.
+pub struct LogFile {
     path: PathBuf,
     file: BufWriter<File>,
     length: u64,
 }
 
 impl LogFile {
-    fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length })

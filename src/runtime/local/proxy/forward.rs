@@ -97,6 +97,9 @@ impl Gateway {
         let Some(slot) = serving.pick() else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, rules);
         };
+        if serving.upstream(slot).is_none() {
+            entry.unanswered_by(slot, None);
+        }
         let Some(upstream) = serving.upstream(slot).or_else(|| serving.upstream(slot.other())) else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, rules);
         };
@@ -108,9 +111,15 @@ impl Gateway {
         let way = Way { gateway: self, slot, upstream, entry };
         let answering = way.pass(Request::from_parts(parts, body));
         match upload.wait(answering, Duration::from_millis(rules.timeout_ms)).await {
-            None => problem(StatusCode::GATEWAY_TIMEOUT, rules),
+            None => {
+                entry.unanswered_by(slot, Some(upstream.address));
+                problem(StatusCode::GATEWAY_TIMEOUT, rules)
+            }
             Some(Ok(response)) => response,
-            Some(Err(_)) if upload.broke() => problem(StatusCode::BAD_REQUEST, rules),
+            Some(Err(_)) if upload.broke() => {
+                entry.is_the_clients_fault();
+                problem(StatusCode::BAD_REQUEST, rules)
+            }
             Some(Err(status)) => problem(status, rules),
         }
     }
@@ -146,23 +155,47 @@ impl Way<'_> {
         let Some(failure) = response.extensions().get::<Failure>() else {
             return Ok(response);
         };
-        let second = if failure.is_connect() { self.stand_in() } else { Some(self.upstream.clone()) };
+        let second = if failure.is_connect() {
+            self.gives_no_answer();
+            self.stand_in()
+        } else {
+            Some(self.upstream.clone())
+        };
         let second = second.ok_or(StatusCode::BAD_GATEWAY)?;
         let answer = second.send_fresh(self.watched(again, Body::empty(), &second)).await;
-        settled(answer.map_err(|_| StatusCode::BAD_GATEWAY)?)
+        self.settled(answer.map_err(|_| StatusCode::BAD_GATEWAY))
     }
 
     /// What must not be sent twice never goes over a kept connection.
     async fn pass_once(&self, request: Request) -> Result<Response, StatusCode> {
         let (parts, body) = request.into_parts();
         let unsent = match self.upstream.send_fresh(self.watched(parts, body, self.upstream)).await {
-            Ok(response) => return settled(response),
+            Ok(response) => return self.settled(Ok(response)),
             Err(unsent) => unsent,
         };
+        self.gives_no_answer();
         let second = self.stand_in().ok_or(StatusCode::BAD_GATEWAY)?;
         let (parts, body) = unsent.into_parts();
         let answer = second.send_fresh(self.watched(parts, body, &second)).await;
-        settled(answer.map_err(|_| StatusCode::BAD_GATEWAY)?)
+        self.settled(answer.map_err(|_| StatusCode::BAD_GATEWAY))
+    }
+
+    /// An answer of the service, or why there is none, which is noted: of two
+    /// tries the first is the slot's own, and the second decides.
+    fn settled(&self, answer: Result<Response, StatusCode>) -> Result<Response, StatusCode> {
+        let answer = answer.and_then(|response| match response.extensions().get::<Failure>() {
+            None => Ok(response),
+            Some(_) => Err(response.status()),
+        });
+        if answer.is_err() {
+            self.gives_no_answer();
+        }
+        answer
+    }
+
+    /// The slot that was picked did not answer, whoever does in its place.
+    fn gives_no_answer(&self) {
+        self.entry.unanswered_by(self.slot, Some(self.upstream.address));
     }
 
     /// Who takes over a request that could not be delivered: the slot where it
@@ -184,14 +217,6 @@ impl Way<'_> {
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(TunnelGuard::new(Arc::clone(self.entry)));
         request
-    }
-}
-
-/// An answer of the service, or why there is none.
-fn settled(response: Response) -> Result<Response, StatusCode> {
-    match response.extensions().get::<Failure>() {
-        None => Ok(response),
-        Some(_) => Err(response.status()),
     }
 }
 

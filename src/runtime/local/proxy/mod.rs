@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::access_log::AccessLog;
+use self::access_log::{AccessLog, LogFile};
 use self::config::{ProxyConfig, ProxyStatus, Refusal};
 use self::forward::{Gateway, Peer};
 use self::serving::Serving;
@@ -106,8 +106,13 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
     let config = load(&layout)?;
     let address = SocketAddr::new(config.rules.bind, config.rules.port);
     let listener = TcpListener::bind(address).await.map_err(|source| ProxyError::Bind { address, source })?;
-    let access_log = AccessLog::open(&layout.log(super::ACCESS_LOG))
-        .map_err(|source| ProxyError::File { path: layout.log(super::ACCESS_LOG), source })?;
+    let open = |name: &str| {
+        let path = layout.log(name);
+        LogFile::open(&path).map_err(|source| ProxyError::File { path, source })
+    };
+    let access_log =
+        AccessLog::write_to(open(super::ACCESS_LOG)?, open(super::FAILURES_LOG)?, Arc::clone(&clock))
+            .map_err(|source| ProxyError::File { path: layout.logs(), source })?;
 
     let (serving, routes) = watch::channel(Arc::new(Serving::new(config.clone(), None)));
     let gateway = Gateway::new(routes, access_log.clone(), clock);
@@ -128,7 +133,7 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
             _ = reload.recv() => swap(&layout, &serving, &journal),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = housekeeping.tick() => keep_short(&layout, super::ACCESS_LOG),
+            _ = housekeeping.tick() => keep_short(&layout, &[super::ACCESS_LOG, super::FAILURES_LOG]),
             ended = &mut server => {
                 let reason = ended.unwrap_or_else(|error| Err(io::Error::other(error)));
                 return Err(ProxyError::Serve(reason.err().unwrap_or_else(|| io::Error::other("no reason"))));

@@ -1,0 +1,106 @@
+//! What speaks for and against a release: its window of metrics over all of its
+//! instances, and the requests that only the proxy saw. Looked at the same way
+//! by the watch, a gate that is asked, and a promotion.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::core::Core;
+use super::facts::{self, CanaryEvidence};
+use super::measure::{Unmeasured, group_window};
+use super::session::Session;
+use crate::domain::stack::Role;
+use crate::domain::{Mode, Release, Slot};
+use crate::manifest::Manifest;
+use crate::runtime::{Health, Instance, Observed};
+use crate::telemetry::Measured;
+
+/// What a look found of one mode in one slot.
+pub(super) struct SlotLook {
+    /// Where.
+    pub slot: Slot,
+    /// The release of the first instance.
+    pub release: Release,
+    /// Every instance, at least one.
+    pub instances: Vec<Instance>,
+    /// Their window, summed.
+    pub measured: Result<Measured, Unmeasured>,
+}
+
+impl SlotLook {
+    /// The instance that stands for all of them where one is named.
+    pub(super) fn id(&self) -> &str {
+        self.instances.first().map_or("", |instance| instance.id.as_str())
+    }
+}
+
+/// Measures every slot in which a release runs, the stable first.
+pub(super) async fn look(core: &Core, manifest: &Manifest, observed: &Observed) -> Vec<SlotLook> {
+    let mut looks = Vec::new();
+    for Group { slot, release, instances } in groups(observed) {
+        let measured = group_window(core, manifest, &instances).await;
+        looks.push(SlotLook { slot, release, instances, measured });
+    }
+    looks
+}
+
+/// The instances that are judged together.
+pub(super) struct Group {
+    /// Where.
+    pub slot: Slot,
+    /// The release of the first instance.
+    pub release: Release,
+    /// At least one.
+    pub instances: Vec<Instance>,
+}
+
+/// What runs in the slots, by slot and mode, the stable first. A stable release
+/// that has ended is no news of the canary, and is left out.
+pub(super) fn groups(observed: &Observed) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for slot in Slot::ALL {
+        for mode in [Mode::Stable, Mode::Canary] {
+            let is_meant = |instance: &&Instance| {
+                let has_ended = matches!(instance.health, Health::Exited(_));
+                instance.role == Role::App { slot, mode } && !(has_ended && mode == Mode::Stable)
+            };
+            let instances: Vec<Instance> = observed.instances.iter().filter(is_meant).cloned().collect();
+            let Some(release) = instances.iter().find_map(|instance| instance.release.clone()) else {
+                continue;
+            };
+            groups.push(Group { slot, release, instances });
+        }
+    }
+    groups.sort_by_key(|group| group.release.mode);
+    groups
+}
+
+/// The facts about the canary, `None` where none runs. `at` chooses a slot,
+/// should there be a canary in both.
+pub(super) async fn of_canary(
+    core: &Core,
+    manifest: &Manifest,
+    session: &Session,
+    looks: &[SlotLook],
+    at: Option<Slot>,
+) -> Option<serde_json::Value> {
+    let is_meant =
+        |look: &&SlotLook| look.release.mode == Mode::Canary && at.is_none_or(|at| at == look.slot);
+    let canary = looks.iter().find(is_meant)?;
+    let stable = looks.iter().find(|look| look.release.mode == Mode::Stable);
+    let now = core.clock.wall();
+    let since = begin(canary, manifest, now);
+    let unanswered = session.runtime.unanswered(canary.slot, since).await.map_err(|error| error.to_string());
+    let evidence = CanaryEvidence {
+        instances: &canary.instances,
+        measured: &canary.measured,
+        unanswered: &unanswered,
+        stable: stable.and_then(|look| look.measured.as_ref().ok()),
+    };
+    Some(facts::canary(&evidence, manifest, now))
+}
+
+/// When the window began.
+fn begin(canary: &SlotLook, manifest: &Manifest, now: DateTime<Utc>) -> DateTime<Utc> {
+    let length = canary.measured.as_ref().map_or(manifest.canary.window, |measured| measured.window);
+    now - TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
+}

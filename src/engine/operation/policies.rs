@@ -1,0 +1,91 @@
+//! Whether the policies can be loaded: asked by `validate` beside its five
+//! checks. Whoever will decide is asked where it is at hand (the policy
+//! engine's image, an `opa` on the path, the embedded engine); what it refuses
+//! would deny every gate later.
+
+use std::path::{Path, PathBuf};
+
+use super::super::context::Context;
+use super::super::session::{Session, engine_kind};
+use crate::manifest::{EngineKind, Manifest};
+use crate::policy::check::{self, Finding, Judgement, Minds};
+use crate::policy::{Fault, PolicyBundle};
+use crate::render;
+use crate::runtime::CheckStatus;
+
+/// Who refuses the policies, and in which words.
+pub(super) struct Refusal {
+    pub by: &'static str,
+    pub what: String,
+}
+
+const EMBEDDED: &str = "the embedded engine";
+const PROGRAM: &str = "`opa check --strict`";
+
+/// Asks everybody who is at hand; the first refusal, if there is one.
+pub(super) async fn refused(context: &Context, manifest: &Manifest, session: &Session) -> Option<Refusal> {
+    let folder = context.core.project.policies();
+    let engine = engine_kind(manifest, session.runtime.target());
+    let own = match examined(&folder, engine).await {
+        Ok(findings) => findings,
+        Err(refusal) => return Some(refusal),
+    };
+    match judged(context, manifest, session, &folder).await {
+        Some(Judgement::Refused(words)) => Some(Refusal { by: PROGRAM, what: words }),
+        // A real OPA knows better what OPA loads than a look at the text.
+        Some(Judgement::Accepted) => told(own.iter().filter(|finding| finding.minds == Minds::Embedded)),
+        None => told(own.iter()),
+    }
+}
+
+/// What can be seen in the text, as far as it matters to the engine that will
+/// decide.
+async fn examined(folder: &Path, engine: EngineKind) -> Result<Vec<Finding>, Refusal> {
+    let folder = folder.to_owned();
+    let look = move || match PolicyBundle::load(&folder) {
+        Ok(_) => (true, check::examine(&folder)),
+        Err(fault) => (false, Err(fault)),
+    };
+    let (is_readable, found) = tokio::task::spawn_blocking(look)
+        .await
+        .unwrap_or_else(|_| (false, Err(Fault::Policies { reason: "looking at them broke down".into() })));
+    match (found, engine) {
+        (Ok(findings), EngineKind::Embedded) => Ok(findings),
+        (Ok(findings), EngineKind::Opa) => {
+            Ok(findings.into_iter().filter(|finding| finding.minds != Minds::Embedded).collect())
+        }
+        // OPA reads more of Rego than the embedded parser does.
+        (Err(_), EngineKind::Opa) if is_readable => Ok(Vec::new()),
+        (Err(Fault::Policies { reason }), _) => Err(Refusal { by: EMBEDDED, what: reason }),
+        (Err(fault), _) => Err(Refusal { by: EMBEDDED, what: fault.to_string() }),
+    }
+}
+
+/// What a real OPA says, if one is at hand: the image of this stack, else a
+/// program on the path. One that cannot be asked is told, and no refusal.
+async fn judged(
+    context: &Context,
+    manifest: &Manifest,
+    session: &Session,
+    folder: &Path,
+) -> Option<Judgement> {
+    match session.runtime.check_policies(&render::stack(manifest), folder).await {
+        Ok(Some(check)) if check.status == CheckStatus::Pass => return Some(Judgement::Accepted),
+        Ok(Some(check)) => return Some(Judgement::Refused(check::words(&check.detail))),
+        Ok(None) => {}
+        Err(error) => context.notice(format!("the policies were not shown to Open Policy Agent: {error}")),
+    }
+    let program: PathBuf = check::opa_on_path(std::env::var_os("PATH").as_deref())?;
+    match check::judge_with(&program, folder).await {
+        Ok(judgement) => Some(judgement),
+        Err(fault) => {
+            context.notice(format!("the policies were not shown to Open Policy Agent: {fault}"));
+            None
+        }
+    }
+}
+
+fn told<'a>(findings: impl Iterator<Item = &'a Finding>) -> Option<Refusal> {
+    let told: Vec<String> = findings.map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| Refusal { by: EMBEDDED, what: told.join("; ") })
+}

@@ -1,0 +1,186 @@
+//! Which rules there are, and which cannot stand beside each other.
+
+use std::collections::BTreeMap;
+
+use regorus::unstable::{Expr, Rule, RuleHead, Span};
+use serde_json::Value;
+
+use super::Finding;
+use super::tree::{ModuleRef, Part, Path, chain, children, package_of, refused, shown};
+
+/// What a rule defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// One value, or a field of an object.
+    Value,
+    /// Members of a set (`contains`).
+    Set,
+    /// A function of so many arguments.
+    Function(usize),
+}
+
+/// One definition; a rule may have several.
+pub(super) struct Definition {
+    /// Below `data`, with the package.
+    pub path: Path,
+    pub kind: Kind,
+    pub is_default: bool,
+    pub span: Span,
+}
+
+/// Every definition, in the order of files and lines. The index is the number
+/// by which the other checks speak of one.
+pub(super) struct Rules {
+    all: Vec<Definition>,
+}
+
+impl Rules {
+    pub(super) fn of(modules: &[ModuleRef]) -> Self {
+        let mut all = Vec::new();
+        for module in modules {
+            let package = package_of(module);
+            all.extend(module.policy.iter().map(|rule| definition(&package, rule)));
+        }
+        Self { all }
+    }
+
+    pub(super) fn all(&self) -> &[Definition] {
+        &self.all
+    }
+
+    /// Whether a package has a rule whose name begins so.
+    pub(super) fn has(&self, package: &[Part], name: &str) -> bool {
+        self.all.iter().any(|rule| {
+            rule.path.strip_prefix(package).and_then(|rest| rest.first())
+                == Some(&Part::Name(name.to_owned()))
+        })
+    }
+
+    /// The function at exactly this path: its number of arguments.
+    pub(super) fn function(&self, path: &[Part]) -> Option<usize> {
+        self.all.iter().find_map(|rule| match rule.kind {
+            Kind::Function(arity) if rule.path == path => Some(arity),
+            _ => None,
+        })
+    }
+}
+
+fn definition(package: &[Part], rule: &Rule) -> Definition {
+    let (refr, kind, is_default) = match rule {
+        Rule::Spec { head: RuleHead::Compr { refr, .. }, .. } => (refr, Kind::Value, false),
+        Rule::Spec { head: RuleHead::Set { refr, .. }, .. } => (refr, Kind::Set, false),
+        Rule::Spec { head: RuleHead::Func { refr, args, .. }, .. } => {
+            (refr, Kind::Function(args.len()), false)
+        }
+        Rule::Default { refr, args, .. } if args.is_empty() => (refr, Kind::Value, true),
+        Rule::Default { refr, args, .. } => (refr, Kind::Function(args.len()), true),
+    };
+    let mut path = package.to_vec();
+    path.extend(super::tree::path_of(refr));
+    Definition { path, kind, is_default, span: rule.span().clone() }
+}
+
+/// Looks for definitions that exclude each other.
+pub(super) fn conflicts(rules: &Rules, modules: &[ModuleRef], data: &Value, found: &mut Vec<Finding>) {
+    one_kind_for_a_name(rules, found);
+    one_default_for_a_rule(rules, modules, found);
+    apart_from_packages_and_data(rules, modules, data, found);
+}
+
+fn is_static(path: &[Part]) -> bool {
+    path.iter().all(|part| *part != Part::Any)
+}
+
+fn one_kind_for_a_name(rules: &Rules, found: &mut Vec<Finding>) {
+    let mut first: BTreeMap<&[Part], &Definition> = BTreeMap::new();
+    for rule in rules.all().iter().filter(|rule| is_static(&rule.path)) {
+        let known = *first.entry(&rule.path).or_insert(rule);
+        if known.kind != rule.kind {
+            found.push(refused(
+                &rule.span,
+                format!(
+                    "{} is defined in two ways, also in line {}; give one of them another name",
+                    shown(&rule.path),
+                    known.span.line
+                ),
+            ));
+        }
+    }
+    for rule in rules.all() {
+        let above =
+            first.iter().find(|(path, _)| path.len() < rule.path.len() && rule.path.starts_with(path));
+        if let Some((path, known)) = above {
+            found.push(refused(
+                &rule.span,
+                format!(
+                    "{} lies inside {}, which line {} defines as a whole",
+                    shown(&rule.path),
+                    shown(path),
+                    known.span.line
+                ),
+            ));
+        }
+    }
+}
+
+fn one_default_for_a_rule(rules: &Rules, modules: &[ModuleRef], found: &mut Vec<Finding>) {
+    let mut first: BTreeMap<&[Part], u32> = BTreeMap::new();
+    for rule in rules.all().iter().filter(|rule| rule.is_default) {
+        let line = *first.entry(&rule.path).or_insert(rule.span.line);
+        if line != rule.span.line {
+            found.push(refused(
+                &rule.span,
+                format!("{} has a second default; the first is in line {line}", shown(&rule.path)),
+            ));
+        }
+    }
+    for rule in modules.iter().flat_map(|module| module.policy.iter()) {
+        if let Rule::Default { value, .. } = rule.as_ref()
+            && has_reference(value)
+        {
+            found.push(refused(value.span(), "a default must be a constant".to_owned()));
+        }
+    }
+}
+
+fn has_reference(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call { .. })
+        || chain(expr).is_some()
+        || children(expr).into_iter().any(has_reference)
+}
+
+fn apart_from_packages_and_data(
+    rules: &Rules,
+    modules: &[ModuleRef],
+    data: &Value,
+    found: &mut Vec<Finding>,
+) {
+    for rule in rules.all().iter().filter(|rule| is_static(&rule.path)) {
+        let package =
+            modules.iter().map(|module| package_of(module)).find(|package| package.starts_with(&rule.path));
+        if let Some(package) = package {
+            found.push(refused(
+                &rule.span,
+                format!("{} is also where the package {} lies", shown(&rule.path), shown(&package)),
+            ));
+        }
+        if is_in(data, &rule.path) {
+            found.push(refused(
+                &rule.span,
+                format!("{} is also in data.json; rename one of them", shown(&rule.path)),
+            ));
+        }
+    }
+}
+
+fn is_in(data: &Value, path: &[Part]) -> bool {
+    let mut at = data;
+    for part in path {
+        let Part::Name(name) = part else { return false };
+        // Below a value that is no object there is no room for a rule either.
+        let Some(fields) = at.as_object() else { return true };
+        let Some(next) = fields.get(name) else { return false };
+        at = next;
+    }
+    true
+}

@@ -1,0 +1,93 @@
+//! `validate` refuses policies that an engine could not load: after its five
+//! lines, with an error of its own.
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
+
+#[path = "support/world.rs"]
+mod world;
+
+use rstest::rstest;
+use world::{Ran, World};
+
+/// `validate` with one more file of policies, and with what is on the path.
+fn validated(world: &World, rules: &str, path: Option<&std::path::Path>) -> Ran {
+    std::fs::write(world.path("policies/own.rego"), format!("package own\n\n{rules}\n")).unwrap();
+    let mut command = world.command(&["validate"]);
+    command.env("PATH", path.unwrap_or(world.root()));
+    Ran::of(&command.output().unwrap())
+}
+
+fn five_lines(ran: &Ran) {
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", ran.out);
+    assert!(lines.iter().all(|line| line.starts_with("PASS")), "{}", ran.out);
+}
+
+#[rstest]
+#[case::recursion(
+    "a := b\n\nb := a",
+    "own.rego:3: data.own.a is recursive: data.own.a → data.own.b → data.own.a"
+)]
+#[case::no_such_function("a := nope(1)", "own.rego:3: the embedded engine has no function nope")]
+#[case::read_otherwise("a if not input.x > 1", "own.rego:3: `not` over input.x")]
+#[case::strict("a if {\n\tx := input.x\n}", "own.rego:4: the variable x is not used")]
+#[case::syntax("a if {", "own.rego:")]
+fn refused_policies_are_an_error_after_the_five_lines(#[case] rules: &str, #[case] shown: &str) {
+    let world = World::local();
+    let ran = validated(&world, rules, None)
+        .ends_with(1)
+        .says("the policies are refused by the embedded engine: ")
+        .says(shown)
+        .says("next:");
+    five_lines(&ran);
+    std::fs::remove_file(world.path("policies/own.rego")).unwrap();
+    five_lines(&world.run(&["validate"]).ends_with(0));
+}
+
+#[test]
+fn failed_checks_and_refused_policies_are_told_together() {
+    let world = World::local();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", world.port)).unwrap();
+    validated(&world, "a := a", None)
+        .ends_with(1)
+        .says("FAIL  port free")
+        .says("2 of 5 checks failed; the policies are refused by the embedded engine: ");
+}
+
+#[test]
+fn an_opa_on_the_path_judges_too() {
+    let Some(opa) = std::env::var_os("SWIFTDEPLOY_TEST_OPA") else {
+        world::note_skipped("no OPA (SWIFTDEPLOY_TEST_OPA)");
+        return;
+    };
+    let world = World::local();
+    let bin = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
+    // Only OPA knows types.
+    let ran = validated(&world, "a := count(1)", Some(bin.path()))
+        .ends_with(1)
+        .says("the policies are refused by `opa check --strict`: ")
+        .says("rego_type_error: count: invalid argument(s)");
+    five_lines(&ran);
+    five_lines(&validated(&world, "a := 1", Some(bin.path())).ends_with(0));
+}
+
+#[test]
+fn a_gate_before_a_deploy_denies_by_the_same_words() {
+    let world = World::local();
+    std::fs::write(world.path("policies/own.rego"), "package own\n\na := a\n").unwrap();
+    world.run(&["deploy"]).ends_with(2).says("policies cannot be used").says("data.own.a is recursive");
+}
+
+#[test]
+fn on_docker_the_policy_engines_own_image_judges() {
+    let Some(world) = World::docker() else { return };
+    let before = world.docker_listing();
+    world.run(&["validate"]).ends_with(0);
+    std::fs::write(world.path("policies/own.rego"), "package own\n\na := count(1)\n").unwrap();
+    let ran = world
+        .run(&["validate"])
+        .ends_with(1)
+        .says("the policies are refused by `opa check --strict`: policies/own.rego:3: rego_type_error");
+    assert_eq!(ran.out.lines().count(), 5, "{}", ran.out);
+    assert_eq!(world.docker_listing(), before, "the throw-away container is gone");
+}
