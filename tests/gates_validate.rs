@@ -2,6 +2,8 @@
 //! lines, with an error of its own.
 #![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
 
+#[path = "support/daemon.rs"]
+mod daemon;
 #[path = "support/world.rs"]
 mod world;
 
@@ -55,10 +57,7 @@ fn failed_checks_and_refused_policies_are_told_together() {
 
 #[test]
 fn an_opa_on_the_path_judges_too() {
-    let Some(opa) = std::env::var_os("SWIFTDEPLOY_TEST_OPA") else {
-        world::note_skipped("no OPA (SWIFTDEPLOY_TEST_OPA)");
-        return;
-    };
+    let Some(opa) = world::skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
     let world = World::local();
     let bin = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
@@ -81,7 +80,7 @@ fn a_gate_before_a_deploy_denies_by_the_same_words() {
 #[test]
 fn on_docker_the_policy_engines_own_image_judges() {
     let Some(world) = World::docker() else { return };
-    let before = world.docker_listing();
+    let before = daemon::listing(&world);
     world.run(&["validate"]).ends_with(0);
     std::fs::write(world.path("policies/own.rego"), "package own\n\na := count(1)\n").unwrap();
     let ran = world
@@ -89,5 +88,5 @@ fn on_docker_the_policy_engines_own_image_judges() {
         .ends_with(1)
         .says("the policies are refused by `opa check --strict`: policies/own.rego:3: rego_type_error");
     assert_eq!(ran.out.lines().count(), 5, "{}", ran.out);
-    assert_eq!(world.docker_listing(), before, "the throw-away container is gone");
+    assert_eq!(daemon::listing(&world), before, "the throw-away container is gone");
 }

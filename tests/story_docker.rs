@@ -1,8 +1,14 @@
 //! The whole life of a service by commands, on a real Docker daemon with real
 //! nginx and real OPA.
 
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "support/dashboard.rs"]
+mod dashboard;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/look.rs"]
+mod look;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/world.rs"]
@@ -11,7 +17,8 @@ mod world;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use world::{World, until};
+use daemon::Strangers;
+use world::{Pace, World, until};
 
 /// One test at a time: they compare the daemon's full listing.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -21,25 +28,30 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 #[test]
-fn the_story_ends_with_the_daemon_as_it_was_before() {
+fn the_story_as_new_writes_it_ends_with_the_daemon_as_it_was_before() {
     let _alone = alone();
-    let Some(world) = World::docker() else { return };
-    let before = world.docker_listing();
-    let bystander = format!("{}-bystander", world.project);
-    world.tool("docker", &["network", "create", &bystander]).ends_with(0);
+    let Some(world) = World::empty_docker(Pace::Shipped) else { return };
+    let neighbour = world.neighbour();
+    neighbour.run(&["deploy"]).ends_with(0);
+    let _strangers = Strangers::beside(&world);
+    let before = daemon::listing(&world);
+    for theirs in [format!("/{}-nginx ", neighbour.project), format!("/{}-app-blue-2 ", world.project)] {
+        let is_listed = |line: &&String| line.contains(&theirs) && line.contains(" running since ");
+        assert!(before.iter().find(is_listed).is_some(), "no {theirs:?} in {before:#?}");
+    }
     story::tell(&world);
+    assert_ne!(daemon::listing(&world), before, "the stack outlives its commands");
     world.run(&["teardown", "--yes"]).ends_with(0);
-    let mut after = world.docker_listing();
-    world.tool("docker", &["network", "rm", &bystander]).ends_with(0);
-    assert!(after.remove(&format!("network {bystander}")), "a network with a similar name was removed");
-    assert_eq!(after, before);
+    assert_eq!(daemon::listing(&world), before);
+    assert_eq!(neighbour.get("/").json()["mode"], "stable");
+    world.run(&["teardown", "--yes"]).ends_with(0).says("nothing to remove");
 }
 
 #[test]
 fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
     let _alone = alone();
     let Some(world) = World::docker() else { return };
-    let before = world.docker_listing();
+    let before = daemon::listing(&world);
     world.set_limits(
         r#"{"thresholds":{"disk_free_gb":100000000,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
     );
@@ -49,7 +61,7 @@ fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
         .says("Deployment blocked: Infrastructure policy violation")
         .says("disk_free_gb")
         .says("100000000");
-    assert_eq!(world.docker_listing(), before);
+    assert_eq!(daemon::listing(&world), before);
 }
 
 #[test]
@@ -121,13 +133,36 @@ fn an_absent_image_is_named_and_a_pull_brings_it() {
     world.tool("docker", &["push", &image]).ends_with(0);
     world.tool("docker", &["rmi", &image]).ends_with(0);
     world.edit_manifest(|text| text.replace("swift-deploy-1-node:latest", &image));
+    let before = daemon::listing(&world);
     world.run(&["validate"]).ends_with(1).says("FAIL  image present").says(&image);
-    world.run(&["deploy"]).ends_with(1).says("image present");
+    world.run(&["deploy"]).ends_with(1).says("image present").says(&image).says("next:");
+    assert_eq!(daemon::listing(&world), before);
     world.edit_manifest(|text| format!("pull: missing\n{text}"));
     world.run(&["deploy"]).ends_with(0).says(&format!("pull {image}"));
     assert_eq!(world.get("/").status, 200);
     world.run(&["teardown", "--yes"]).ends_with(0);
     world.tool("docker", &["rmi", &image]).ends_with(0);
+}
+
+#[test]
+fn a_port_that_another_projects_proxy_has_is_told_with_its_owner() {
+    let _alone = alone();
+    let Some(first) = World::docker() else { return };
+    let second = first.neighbour();
+    first.run(&["deploy"]).ends_with(0);
+    second.edit_manifest(|text| {
+        text.replace(&format!("port: {}\n", second.port), &format!("port: {}\n", first.port))
+    });
+    let before = daemon::listing(&second);
+    second
+        .run(&["deploy"])
+        .ends_with(1)
+        .says("✗ port free")
+        .says(&format!("port {} is taken by", first.port))
+        .says(&format!("{}-nginx", first.project))
+        .says("nginx.port");
+    assert_eq!(daemon::listing(&second), before);
+    assert_eq!(first.get("/").status, 200);
 }
 
 #[test]
@@ -145,9 +180,9 @@ fn a_canary_is_adopted_through_opa() {
 fn a_plan_of_the_first_deploy_says_that_opa_comes_first() {
     let _alone = alone();
     let Some(world) = World::docker() else { return };
-    let before = world.docker_listing();
+    let before = daemon::listing(&world);
     world.run(&["plan"]).ends_with(0).says("the policies cannot be asked yet").says("opa");
-    assert_eq!(world.docker_listing(), before);
+    assert_eq!(daemon::listing(&world), before);
 }
 
 #[test]

@@ -1,29 +1,40 @@
 //! The whole life of a service by commands, on the local target.
 
+#[path = "support/dashboard.rs"]
+mod dashboard;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/look.rs"]
+mod look;
+#[path = "support/neighbours.rs"]
+mod neighbours;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/world.rs"]
 mod world;
 
-use std::process::{Command, Stdio};
+use rstest::rstest;
 
-use world::World;
+use neighbours::Neighbours;
+use world::{Pace, World};
 
-#[test]
-fn the_story_ends_with_nothing_left_and_nothing_else_touched() {
-    let world = World::local();
-    let mut bystander = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
-    story::tell(&world);
-    assert!(!world.processes().is_empty(), "the stack outlives its commands");
-    world.run(&["teardown", "--yes"]).ends_with(0);
-    assert_eq!(world.processes(), Vec::<String>::new());
-    assert!(world::request(world.port, "GET", "/", "").is_err(), "nobody listens any more");
-    assert!(bystander.try_wait().unwrap().is_none(), "another process was ended");
-    bystander.kill().unwrap();
-    bystander.wait().unwrap();
-    world.run(&["teardown", "--yes"]).ends_with(0).says("nothing to remove");
+#[rstest]
+#[case::in_short_windows(Pace::Quick)]
+#[case::as_new_writes_it(Pace::Shipped)]
+fn the_story_ends_with_nothing_left_and_nothing_else_touched(#[case] pace: Pace) {
+    neighbours::with_own_processes(|| {
+        let world = World::empty_local(pace);
+        let neighbours = Neighbours::of(&world);
+        let before = neighbours.listing();
+        story::tell(&world);
+        assert!(!world.processes().is_empty(), "the stack outlives its commands");
+        world.run(&["teardown", "--yes"]).ends_with(0);
+        assert_eq!(world.processes(), Vec::<String>::new());
+        assert!(world::request(world.port, "GET", "/", "").is_err(), "nobody listens any more");
+        assert_eq!(neighbours.listing(), before);
+        neighbours.still_serve();
+        world.run(&["teardown", "--yes"]).ends_with(0).says("nothing to remove");
+    });
 }
 
 #[test]
@@ -44,6 +55,8 @@ fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
 #[test]
 fn a_plain_redeploy_loses_no_request() {
     let world = World::local();
+    // Time enough for a thousand requests also where little else fits in.
+    world.edit_manifest(|text| text.replace("drain: 1s", "drain: 6s"));
     world.run(&["deploy"]).ends_with(0);
     load::redeploy_under_load(&world);
 }

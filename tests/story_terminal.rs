@@ -5,6 +5,10 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[path = "support/look.rs"]
+mod look;
+#[path = "support/neighbours.rs"]
+mod neighbours;
 #[path = "support/screen.rs"]
 mod screen;
 #[path = "support/world.rs"]
@@ -12,8 +16,9 @@ mod world;
 
 use std::time::Duration;
 
+use neighbours::Neighbours;
 use screen::{DOWN, ENTER, ESC, Screen};
-use world::World;
+use world::{Pace, World};
 
 const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(40);
@@ -49,30 +54,55 @@ fn choose(app: &mut Screen, name: &str) {
 }
 
 #[test]
-fn the_story_by_keys_ends_with_nothing_left() {
-    let world = World::local();
-    let mut app = Screen::open(screen::in_shell(world::BINARY, &[], world.root()), 36, 120);
-    app.wait_for("local ", LATER);
-    app.wait_for("nothing is deployed: d deploys", LATER);
+fn the_story_by_keys_ends_with_nothing_left_and_nothing_else_touched() {
+    neighbours::with_own_processes(|| {
+        let world = World::empty_local(Pace::Quick);
+        let neighbours = Neighbours::of(&world);
+        let before = neighbours.listing();
+        let mut app = Screen::open(screen::typed(world::BINARY, world.root()), 36, 120);
+        begins(&mut app, &world);
+        prepares(&mut app, &world);
+        deploys(&mut app, &world);
+        canary_takes_over(&mut app, &world);
+        chaos_is_seen_and_denied(&mut app, &world);
+        rolls_back(&mut app, &world);
+        looks_around(&mut app, &world);
+        tears_down(&mut app, &world);
 
-    prepares(&mut app);
-    deploys(&mut app, &world);
-    canary_takes_over(&mut app, &world);
-    chaos_is_seen_and_denied(&mut app, &world);
-    rolls_back(&mut app, &world);
-    looks_around(&mut app, &world);
-    tears_down(&mut app, &world);
-
-    app.press("q");
-    let left = app.wait_restored(LATER);
-    assert!(left.contains("ended with 0"), "{left}");
-    assert!(!left.contains("keeps running"), "{left}");
+        app.press("q");
+        let left = app.wait_restored(LATER);
+        assert!(left.contains("ended with 0"), "{left}");
+        assert!(!left.contains("keeps running"), "{left}");
+        app.press("exit\r");
+        assert!(app.wait_end(SOON).success());
+        assert_eq!(world.processes(), Vec::<String>::new());
+        assert_eq!(neighbours.listing(), before);
+        neighbours.still_serve();
+    });
 }
 
-fn prepares(app: &mut Screen) {
+/// From an empty folder to the app, typed into a shell.
+fn begins(app: &mut Screen, world: &World) {
+    assert_eq!(std::fs::read_dir(world.root()).unwrap().count(), 0, "the story begins with nothing");
+    app.press("swiftdeploy new . --target local\r");
+    app.wait_for("created ./manifest.yaml", LATER);
+    world.settle();
+    app.press("swiftdeploy; tell $?\r");
+    app.wait_for("local ", LATER);
+    app.wait_for("nothing is deployed: d deploys", LATER);
+}
+
+fn prepares(app: &mut Screen, world: &World) {
     app.press("i");
     app.wait_for("init  ✓ done", LATER);
     app.wait_for("generated ✓ up to date", SOON);
+    let first = look::contents(&world.path("generated"));
+    assert!(first.len() >= 3, "{:?}", first.keys());
+    std::fs::remove_dir_all(world.path("generated")).unwrap();
+    app.wait_for("generated ○ not yet: i", SOON);
+    app.press("i");
+    app.wait_for("generated ✓ up to date", SOON);
+    assert_eq!(look::contents(&world.path("generated")), first);
     app.press("v");
     let screen = app.wait_for("validate  ✓ done", LATER);
     let (_, checks) = screen.rsplit_once("validate  ✓ done").unwrap();
@@ -104,7 +134,7 @@ fn canary_takes_over(app: &mut Screen, world: &World) {
 }
 
 fn chaos_is_seen_and_denied(app: &mut Screen, world: &World) {
-    let injected = world.post("/chaos", r#"{"mode":"error","rate":0.9}"#);
+    let injected = world.curl_chaos(r#"{"mode":"error","rate":0.9}"#);
     assert_eq!(injected.status, 200, "{injected:?}");
     app.wait_for("chaos error rate 0.9", SOON);
     choose(app, "load");
@@ -152,10 +182,7 @@ fn rolls_back(app: &mut Screen, world: &World) {
 fn looks_around(app: &mut Screen, world: &World) {
     choose(app, "audit");
     app.wait_for("audit  ✓ done", LATER);
-    let report = world.read("audit_report.md");
-    for told in ["deploy", "| stable | canary | promote canary |", "| canary | stable | rollback |"] {
-        assert!(report.contains(told), "no {told:?} in\n{report}");
-    }
+    look::report_tells_it_all(&world.read("audit_report.md"));
 
     app.press("l");
     app.wait_for("╭ logs ", SOON);

@@ -38,7 +38,7 @@ fn project() -> tempfile::TempDir {
 fn open(folder: &Path) -> Screen {
     let app = Screen::open(screen::in_shell(BINARY, &[], folder), 36, 120);
     app.wait_for("nothing was done yet", LATER);
-    assert!(app.cells(|cells| cells.alternate_screen() && cells.hide_cursor()));
+    app.assert_taken();
     app
 }
 
@@ -122,8 +122,73 @@ fn an_error_at_the_start_never_takes_the_terminal() {
     let app = Screen::open(screen::in_shell(BINARY, &arguments, folder.path()), 36, 120);
     let left = app.wait_for("the shell is back", SOON);
     assert!(left.contains("error:") && left.contains("ended with 1"), "{left}");
-    assert!(left.contains(" icanon ") && left.contains(" echo "), "{left}");
+    assert!(left.contains("every setting is as before"), "{left}");
     assert!(!app.raw().contains("\u{1b}[?"), "{}", app.raw());
+}
+
+#[rstest]
+#[case::input("\"$0\" </dev/null; tell $?")]
+#[case::output("{ \"$0\"; tell $?; } | cat")]
+fn with_half_a_terminal_the_app_says_to_use_a_command_and_never_takes_it(#[case] script: &str) {
+    let folder = project();
+    let app = Screen::open(screen::shell(script, BINARY, &[], folder.path()), 36, 120);
+    let left = app.wait_for("the shell is back", SOON);
+    for told in ["the app needs a terminal", "use a command", "ended with 1", "every setting is as before"] {
+        assert!(left.contains(told), "no {told:?} in\n{left}");
+    }
+    assert!(!app.raw().contains("\u{1b}[?"), "{}", app.raw());
+}
+
+#[test]
+fn without_a_manifest_the_app_says_how_to_get_one_and_goes_on_when_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = screen::in_shell(BINARY, &["--target", "local"], folder.path());
+    let mut app = Screen::open(command, 36, 120);
+    app.wait_for("✗ the manifest cannot be used", LATER);
+    app.wait_for("there is no manifest", SOON);
+    app.wait_for("write a starter with", SOON);
+    app.press("d");
+    app.wait_for("deploy  ✗ failed", SOON);
+    app.wait_for("next:  write a starter with `swiftdeploy new`", SOON);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing begins without a manifest");
+    let made = std::process::Command::new(BINARY).args(["new", "."]).current_dir(folder.path()).output();
+    assert!(made.unwrap().status.success());
+    app.wait_for("nothing is deployed: d deploys", LATER);
+    app.press("q");
+    assert!(app.wait_restored(SOON).contains("ended with 0"));
+}
+
+#[test]
+fn a_second_app_is_told_who_works_and_both_go_on() {
+    let world = World::local();
+    world.edit_manifest(|text| {
+        text.replace(
+            "  version: \"1.0.0\"\n",
+            "  version: \"1.0.0\"\n  command: [\"sleep\", \"600\"]\n  health:\n    wait: 50s\n",
+        )
+    });
+    let mut first = open(world.root());
+    first.press("d");
+    first.wait_for("wait healthy", LATER);
+    let holder = first.started();
+    let mut second = open(world.root());
+    second.press("d");
+    second.wait_until("who works is told", SOON, |screen| {
+        screen.contains("deploy is running") && screen.contains(&holder.to_string())
+    });
+    for app in [&mut second, &mut first] {
+        app.press("?");
+        app.wait_for("╭ help ", SOON);
+        app.press(ESC);
+        app.wait_until("the help is closed", SOON, |screen| !screen.contains("╭ help "));
+    }
+    second.press("q");
+    assert!(second.wait_restored(SOON).contains("ended with 0"));
+    first.press("q");
+    first.wait_for("deploy is running", SOON);
+    first.press("y");
+    assert!(first.wait_restored(LATER).contains("ended with 0"));
+    assert_eq!(world.processes(), Vec::<String>::new(), "nothing of the cancelled deployment runs");
 }
 
 #[test]
@@ -142,6 +207,18 @@ fn too_small_a_screen_says_so_and_comes_back() {
     app.wait_for("1 manifest", SOON);
     app.press("q");
     app.wait_restored(SOON);
+}
+
+#[test]
+fn on_a_screen_that_is_too_small_from_the_start_the_app_can_be_left() {
+    let folder = project();
+    let mut app = Screen::open(screen::in_shell(BINARY, &[], folder.path()), 14, 59);
+    app.wait_for("make the terminal larger", LATER);
+    app.wait_for("q quits", SOON);
+    app.assert_taken();
+    app.press("q");
+    app.resize(36, 120);
+    assert!(app.wait_restored(SOON).contains("ended with 0"));
 }
 
 /// The parameters of all sequences that set colours or modifiers.

@@ -15,6 +15,7 @@ use super::lock::{Holder, LockError, OperationLock};
 use super::stage::state_line;
 use super::{operation, watch, way};
 use crate::history::Entry;
+use crate::manifest::ManifestError;
 
 impl Engine {
     /// Runs an operation that this process admits. `None` when another process
@@ -25,6 +26,9 @@ impl Engine {
         action: &Action,
         cancel: CancellationToken,
     ) -> Option<Outcome> {
+        if let Some(error) = self.no_project(action) {
+            return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
+        }
         let lock = match self.lock(action).await {
             Ok(lock) => lock,
             Err(error @ LockError::Busy(_)) => {
@@ -78,6 +82,17 @@ impl Engine {
             elapsed,
         }));
         Some(outcome)
+    }
+
+    /// Why nothing may be written into the folder: it holds neither a manifest
+    /// nor anything of ours. The checks and the report tell that themselves.
+    fn no_project(&self, action: &Action) -> Option<ManifestError> {
+        if matches!(action, Action::Validate | Action::ExportAudit { .. })
+            || self.core.project.state().exists()
+        {
+            return None;
+        }
+        self.core.document().err().filter(|error| matches!(error, ManifestError::NotFound { .. }))
     }
 
     /// Makes sure that what the operation must remember can be written, before

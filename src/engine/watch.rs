@@ -24,7 +24,7 @@ use super::state::{Connection, GateView, Live, Reading, Sample};
 use super::violation;
 use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
-use crate::manifest::{GatePoint, Manifest};
+use crate::manifest::{GatePoint, Manifest, ManifestError};
 use crate::policy::{Decision, PolicyBundle};
 use crate::runtime::{Observed, RuntimeError, RuntimeEvent};
 use crate::telemetry::{MeasureFault, WindowFault};
@@ -89,7 +89,12 @@ impl Looker {
         let document = match core.document() {
             Ok(document) => document,
             Err(error) => {
-                core.tell_state(StateEvent::Manifest(Err(error.to_string())));
+                let told = match &error {
+                    // Its lines are shown, and read again as soon as they are saved.
+                    ManifestError::Invalid { .. } => error.to_string(),
+                    _ => format!("{error}\nnext: {}", error.next_step()),
+                };
+                core.tell_state(StateEvent::Manifest(Err(told)));
                 return self.interval.unwrap_or(DEFAULT_INTERVAL);
             }
         };

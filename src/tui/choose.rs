@@ -140,12 +140,15 @@ mod tests {
         assert_eq!(answer(Chord { code, ctrl }, 0), expected);
     }
 
-    #[test]
-    fn the_question_says_why_it_is_asked() {
-        let mut terminal = Terminal::new(TestBackend::new(80, 20)).unwrap();
+    #[rstest]
+    #[case(120, 36)]
+    #[case(80, 24)]
+    fn the_question_says_why_it_is_asked(#[case] width: u16, #[case] height: u16) {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         let theme = ThemeName::Dark.tokens();
         let reason = "nothing listens at unix:///var/run/docker.sock";
         terminal.draw(|frame| _ = draw(frame, reason, 0, &theme)).unwrap();
-        insta::assert_snapshot!(terminal.backend());
+        let name = format!("the_question_says_why_it_is_asked_{width}x{height}");
+        insta::assert_snapshot!(name, terminal.backend());
     }
 }

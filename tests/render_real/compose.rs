@@ -12,7 +12,7 @@ use swiftdeploy::render;
 use super::docker::{Docker, readable_folder, write};
 use super::http::{get, request};
 use super::render_support::{full, seed};
-use super::{free_port, run, skip, wait_for};
+use super::{free_port, run, skipped, wait_for};
 
 /// What the engine was told about a container.
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ fn has_compose() -> bool {
     let found =
         Command::new("docker-compose").arg("version").output().is_ok_and(|output| output.status.success());
     if !found {
-        skip("docker-compose is not installed");
+        skipped::note("docker-compose is not installed");
     }
     found
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{run, skip, tool};
+use super::{run, skipped};
 
 pub struct Docker {
     host: String,
@@ -14,11 +14,11 @@ pub struct Docker {
 impl Docker {
     /// The daemon, if these images are on it.
     pub fn with(test: &str, images: &[&str]) -> Option<Self> {
-        let host = tool("SWIFTDEPLOY_TEST_DOCKER_HOST")?;
+        let host = skipped::needs("SWIFTDEPLOY_TEST_DOCKER_HOST")?;
         let docker = Self { host, prefix: format!("render-{test}-{}", std::process::id()) };
         for image in images {
             if docker.call(["image", "inspect", image]).is_err() {
-                skip(&format!("image {image} is not on the tests' daemon"));
+                skipped::note(&format!("image {image} is not on the tests' daemon"));
                 return None;
             }
         }

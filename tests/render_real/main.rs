@@ -5,7 +5,7 @@
 
 #![allow(missing_docs, reason = "test names say what they show")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(clippy::print_stderr, reason = "what is left behind is told")]
 
 #[path = "../render_support/mod.rs"]
 mod render_support;
@@ -16,23 +16,10 @@ mod http;
 mod nginx;
 mod opa;
 mod proxy;
+#[path = "../support/skipped.rs"]
+mod skipped;
 
 use std::process::{Command, Output};
-
-/// The value of a variable that names a tool; `None` skips the test.
-fn tool(variable: &str) -> Option<String> {
-    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
-    if value.is_none() {
-        skip(&format!("{variable} is not set"));
-    }
-    value
-}
-
-/// Says why a test shows nothing here; in CI that is a failure.
-fn skip(reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    eprintln!("skipped: {reason}");
-}
 
 /// Runs a command to its end; what it said when it failed.
 fn run(command: &mut Command) -> Result<String, String> {

@@ -9,11 +9,11 @@ use swiftdeploy::render;
 use super::docker::write;
 use super::http::{Answer, get, request};
 use super::render_support::{full, seed};
-use super::{free_port, run, tool, wait_for};
+use super::{free_port, run, skipped, wait_for};
 
 #[test]
 fn rules_pass_the_strict_check_and_the_formatter() {
-    let Some(opa) = tool("SWIFTDEPLOY_TEST_OPA") else { return };
+    let Some(opa) = skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
     for manifest in [seed(), full()] {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in render::opa_files(&manifest).unwrap() {
@@ -61,7 +61,7 @@ impl Drop for Server {
 
 #[test]
 fn api_answers_the_gates_and_nothing_else() {
-    let Some(opa) = tool("SWIFTDEPLOY_TEST_OPA") else { return };
+    let Some(opa) = skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
     let folder = tempfile::tempdir().unwrap();
     for package in ["infra", "canary", "freeze", "team.release", "other"] {
         let text = format!("package {package}\n\ndecision := {{\"allow\": true, \"limit\": data.limit}}\n");

@@ -7,45 +7,100 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::world::World;
+use super::world::{World, until};
 
-/// Requests at least.
+/// Requests at least, from the beginning of the redeploy to its end.
 const REQUESTS: usize = 1_000;
 
 /// Clients side by side: half keep their connection, half open one each time.
 const CLIENTS: usize = 8;
 
-/// Redeploys as another version under load; every single answer is a 200, and
-/// both versions were seen, so the switch lay in the middle.
+/// When an answer was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum When {
+    Before,
+    During,
+    After,
+}
+
+/// What the clients and the redeploy know of each other.
+#[derive(Default)]
+struct Scene {
+    /// 0 before, 1 during, 2 after the redeploy, 3 at the end of the load.
+    phase: AtomicU8,
+    answered: AtomicUsize,
+}
+
+impl Scene {
+    fn now(&self) -> When {
+        match self.phase.load(Ordering::SeqCst) {
+            0 => When::Before,
+            1 => When::During,
+            _ => When::After,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == 3
+    }
+
+    fn enter(&self, phase: u8) {
+        self.phase.store(phase, Ordering::SeqCst);
+        self.answered.store(0, Ordering::SeqCst);
+    }
+
+    /// Waits until so many more answers were had.
+    fn sees(&self, count: usize) {
+        until("answers under load", Duration::from_secs(30), || {
+            let answered = self.answered.load(Ordering::SeqCst);
+            if answered >= count { Ok(()) } else { Err(format!("{answered} answers")) }
+        });
+    }
+}
+
+type Seen = BTreeMap<(When, String), usize>;
+
+/// Redeploys as another version under load. Every single answer is a 200. At
+/// least a thousand requests were sent after the command began and answered
+/// before it ended, some by the old and some by the new version: the switch lay
+/// among them.
 pub fn redeploy_under_load(world: &World) {
-    let is_done = Arc::new(AtomicBool::new(false));
+    let scene = Arc::new(Scene::default());
     let url = format!("http://127.0.0.1:{}/", world.port);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|number| runtime.spawn(client(url.clone(), number % 2 == 0, Arc::clone(&is_done))))
+        .map(|number| runtime.spawn(client(url.clone(), number % 2 == 0, Arc::clone(&scene))))
         .collect();
     world.edit_manifest(|text| text.replace("version: \"1.0.0\"", "version: \"1.0.1\""));
+    scene.sees(CLIENTS);
+    scene.enter(1);
     let ran = world.run(&["deploy"]);
-    is_done.store(true, Ordering::Relaxed);
+    scene.enter(2);
     ran.ends_with(0);
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    scene.sees(CLIENTS);
+    scene.enter(3);
+    let mut seen = Seen::new();
     for client in clients {
         for (what, count) in runtime.block_on(client).unwrap() {
             *seen.entry(what).or_default() += count;
         }
     }
-    let expected = ["200 1.0.0", "200 1.0.1"];
-    let failed: Vec<_> = seen.iter().filter(|(what, _)| !expected.contains(&what.as_str())).collect();
+    let (old, new) = ("200 1.0.0", "200 1.0.1");
+    let failed: Vec<_> = seen.keys().filter(|(_, what)| what != old && what != new).collect();
     assert!(failed.is_empty(), "lost requests: {seen:?}");
-    assert!(expected.iter().all(|what| seen.contains_key(*what)), "the switch was not under load: {seen:?}");
-    assert!(seen.values().sum::<usize>() >= REQUESTS, "{seen:?}");
+    let during = |version: &str| seen.get(&(When::During, version.to_owned())).copied().unwrap_or_default();
+    assert!(during(old) > 0 && during(new) > 0, "the switch was not under load: {seen:?}");
+    assert!(during(old) + during(new) >= REQUESTS, "too little load during the redeploy: {seen:?}");
+    let before = seen.keys().filter(|(when, _)| *when == When::Before);
+    assert!(before.map(|(_, what)| what).all(|what| what == old), "{seen:?}");
 }
 
-/// Sends until the deployment is done and its share of the thousand is sent.
-async fn client(url: String, keeps_connection: bool, is_done: Arc<AtomicBool>) -> BTreeMap<String, usize> {
+/// Sends until the scene is over. What was sent in one phase and answered in
+/// the next counts for neither, but must not fail.
+async fn client(url: String, keeps_connection: bool, scene: Arc<Scene>) -> Seen {
     let pool = usize::from(keeps_connection);
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -53,10 +108,9 @@ async fn client(url: String, keeps_connection: bool, is_done: Arc<AtomicBool>) -
         .timeout(Duration::from_secs(10))
         .build()
         .unwrap();
-    let mut seen = BTreeMap::new();
-    let mut sent = 0;
-    while !is_done.load(Ordering::Relaxed) || sent < REQUESTS / CLIENTS + 1 {
-        sent += 1;
+    let mut seen = Seen::new();
+    while !scene.is_over() {
+        let sent = scene.now();
         let what = match client.get(&url).send().await {
             Ok(answer) => {
                 let status = answer.status().as_u16();
@@ -67,7 +121,12 @@ async fn client(url: String, keeps_connection: bool, is_done: Arc<AtomicBool>) -
             }
             Err(error) => format!("failed: {error:?}"),
         };
-        *seen.entry(what).or_default() += 1;
+        let answered = scene.now();
+        let is_success = what.starts_with("200 ");
+        if sent == answered || !is_success {
+            *seen.entry((answered, what)).or_default() += 1;
+        }
+        scene.answered.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     seen

@@ -7,6 +7,7 @@
     reason = "helpers of tests: clippy knows only test functions as tests, and waiting needs the machine's clock"
 )]
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
@@ -34,15 +35,66 @@ pub fn program(program: impl AsRef<Path>, args: &[&str], folder: &Path) -> Comma
     command
 }
 
+/// What a shell runs first: it remembers the terminal's settings, and can tell
+/// how a program ended and how it left the terminal.
+const TELLING: &str = r#"before=$(stty -g)
+tell() {
+  echo "ended with $1"
+  if [ "$before" = "$(stty -g)" ]; then echo "every setting is as before"; fi
+  stty -a
+  echo "the shell is back"
+}
+"#;
+
 /// The same program started by a shell that shows afterwards how it ended and
 /// how it left the terminal: `ended with 0`, then what `stty -a` says.
 pub fn in_shell(program: impl AsRef<Path>, args: &[&str], folder: &Path) -> CommandBuilder {
-    let script = r#""$0" "$@"; echo "ended with $?"; stty -a; echo "the shell is back""#;
-    let mut all = vec!["-c", script];
-    let path = program.as_ref().to_str().unwrap().to_owned();
-    all.push(&path);
-    all.extend(args);
+    shell(r#""$0" "$@"; tell $?"#, program, args, folder)
+}
+
+/// A shell that obeys what is typed, with the program as its command
+/// `swiftdeploy`; `swiftdeploy; tell $?` shows what [`in_shell`] does.
+pub fn typed(program: impl AsRef<Path>, folder: &Path) -> CommandBuilder {
+    let script = r#"swiftdeploy() { "$program" "$@"; }
+program=$0
+while printf '$ ' && IFS= read -r line; do eval "$line"; done"#;
+    shell(script, program, &[], folder)
+}
+
+/// A shell that runs a script, with a program as `$0` and its arguments; the
+/// script may call `tell $?`.
+pub fn shell(script: &str, program: impl AsRef<Path>, args: &[&str], folder: &Path) -> CommandBuilder {
+    let script = format!("{TELLING}{script}");
+    let path = program.as_ref().to_str().unwrap();
+    let all = [&["-c", script.as_str(), path], args].concat();
     self::program("/bin/sh", &all, folder)
+}
+
+/// The private modes of a terminal that are on after everything written to it:
+/// `1049` is the alternate screen, `25` the cursor, `2004` bracketed paste,
+/// those from `1000` to `1006` report the mouse.
+pub fn modes_on(raw: &str) -> BTreeSet<&str> {
+    let mut on = BTreeSet::new();
+    for sequence in raw.split("\x1b[?").skip(1) {
+        let Some(end) = sequence.find(|c: char| !c.is_ascii_digit() && c != ';') else { continue };
+        for mode in sequence[..end].split(';') {
+            match sequence.as_bytes()[end] {
+                b'h' => drop(on.insert(mode)),
+                b'l' => drop(on.remove(mode)),
+                _ => {}
+            }
+        }
+    }
+    on
+}
+
+/// Settings that a shell needs and that a full-screen program switches off.
+const COOKED: [&str; 5] = ["icanon", "echo", "isig", "icrnl", "opost"];
+
+/// Whether `stty -a` tells a setting; `-echo` contains `echo`, so whole words
+/// only.
+fn is_set(told: &str, setting: &str) -> bool {
+    told.split_whitespace().any(|word| word.trim_end_matches(';') == setting)
 }
 
 /// A program on a screen.
@@ -56,6 +108,14 @@ pub struct Screen {
 struct Shown {
     parser: vt100::Parser,
     raw: Vec<u8>,
+}
+
+impl Shown {
+    /// Whether no frame is under way (synchronized update, mode 2026).
+    fn is_whole(&self) -> bool {
+        let last = |sequence: &[u8]| self.raw.windows(sequence.len()).rposition(|bytes| bytes == sequence);
+        last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
+    }
 }
 
 /// Rows or columns for the parser, which wants at least one.
@@ -97,9 +157,18 @@ impl Screen {
         self.writer.flush().unwrap();
     }
 
-    /// The text on the screen now.
+    /// The text on the screen now: a whole frame, as a terminal shows it. One
+    /// that was begun and never ended counts after a moment.
     pub fn text(&self) -> String {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).parser.screen().contents()
+        let began = Instant::now();
+        loop {
+            let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            if shown.is_whole() || began.elapsed() > Duration::from_secs(1) {
+                return shown.parser.screen().contents();
+            }
+            drop(shown);
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
     }
 
     /// Everything that was ever written to the terminal.
@@ -143,8 +212,24 @@ impl Screen {
             .set_size(cells(rows), cells(cols));
     }
 
+    /// Requires that a program has the terminal: its own screen without a
+    /// cursor, every key at once and unchanged, pasted text told apart.
+    #[track_caller]
+    pub fn assert_taken(&self) {
+        self.cells(|cells| {
+            assert!(cells.alternate_screen() && cells.hide_cursor() && cells.bracketed_paste());
+        });
+        let terminal = self.master.tty_name().unwrap();
+        let told = std::process::Command::new("stty").arg("-F").arg(&terminal).arg("-a").output().unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        for setting in COOKED {
+            assert!(is_set(&told, &format!("-{setting}")), "{setting} is on:\n{told}");
+        }
+    }
+
     /// Waits for what [`in_shell`] says, and requires that the terminal is as
-    /// a shell needs it. Gives the text after the program's end.
+    /// it was: the same settings in the kernel, and on the screen nothing that
+    /// was switched on is still on. Gives the text after the program's end.
     #[track_caller]
     pub fn wait_restored(&self, within: Duration) -> String {
         let screen = self.wait_for("the shell is back", within);
@@ -157,10 +242,10 @@ impl Screen {
             assert!(!cells.bracketed_paste(), "bracketed paste is on");
             assert_eq!(cells.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         });
-        // `-echo` contains `echo`: whole words only.
-        let words: Vec<&str> = after.split_whitespace().map(|word| word.trim_end_matches(';')).collect();
-        for setting in ["icanon", "echo", "isig", "icrnl", "opost"] {
-            assert!(words.contains(&setting), "{setting} is off:\n{after}");
+        assert_eq!(modes_on(&raw), BTreeSet::from(["25"]), "left on: {raw:?}");
+        assert!(after.contains("every setting is as before"), "{after}");
+        for setting in COOKED {
+            assert!(is_set(after, setting), "{setting} is off:\n{after}");
         }
         screen
     }

@@ -5,36 +5,33 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use super::world::{World, until};
+use super::dashboard::{Dashboard, Load};
+use super::look::{contents, report_tells_it_all};
+use super::world::World;
 
-/// Everything below a folder, by name.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(contents(&path));
-        } else {
-            all.insert(path.display().to_string(), std::fs::read(&path).unwrap());
-        }
-    }
-    all
-}
-
-/// From `init` to `audit`, with everything a person would look at on the way.
-/// Teardown is left to the caller, who knows how to look for leftovers.
+/// From an empty folder to the report, with everything a person would look at
+/// on the way. Teardown is left to the caller, who knows how to look for
+/// leftovers.
 pub fn tell(world: &World) {
+    new_writes_the_starters(world);
     files_come_back_identical(world);
     five_checks_pass(world);
     deploys_stable(world);
     canary_takes_over(world);
     chaos_is_seen_and_denied(world);
     rollback_restores(world);
-    report_tells_it_all(world);
+    audit_tells_it_all(world);
+}
+
+fn new_writes_the_starters(world: &World) {
+    assert_eq!(contents(world.root()).len(), 0, "the story begins with nothing");
+    world.run(&["new", ".", "--target", world.target]).ends_with(0).says("created ./manifest.yaml");
+    for name in ["manifest.yaml", "policies/data.json", "policies/infra.rego", "policies/canary.rego"] {
+        assert!(world.path(name).is_file(), "{name} was not written");
+    }
+    world.settle();
 }
 
 fn files_come_back_identical(world: &World) {
@@ -77,34 +74,31 @@ fn canary_takes_over(world: &World) {
 }
 
 fn chaos_is_seen_and_denied(world: &World) {
-    let injected = world.post("/chaos", r#"{"mode":"error","rate":0.9}"#);
+    let injected = world.curl_chaos(r#"{"mode":"error","rate":0.9}"#);
     assert_eq!(injected.status, 200, "{injected:?}");
-    world.run(&["load", "--rps", "40", "--for", "8s"]).ends_with(0).says("500 ×");
-    until("the dashboard shows the failing canary", Duration::from_secs(30), || {
-        world.run(&["load", "--rps", "40", "--for", "1s"]).ends_with(0);
-        let seen = world.run(&["status", "--once", "--json"]).ends_with(0).json();
-        let status = seen.last().unwrap().clone();
+    let dashboard = Dashboard::open(world);
+    let load = Load::begin(world, 40);
+    dashboard.shows("the failing canary", Duration::from_secs(30), |status| {
         let verdict = |name: &str| {
-            status["policies"]
-                .as_array()
-                .and_then(|all| all.iter().find(|policy| policy["policy"] == name))
-                .map(|policy| policy["verdict"].clone())
+            let all = status["policies"].as_array()?;
+            all.iter().find(|policy| policy["policy"] == name)?["verdict"].as_str()
         };
-        let is_seen = status["error_rate"].as_f64().is_some_and(|rate| rate > 0.5)
-            && verdict("canary").is_some_and(|verdict| verdict == "FAIL")
-            && verdict("infra").is_some_and(|verdict| verdict == "PASS");
-        if is_seen { Ok(()) } else { Err(status.to_string()) }
+        status["error_rate"].as_f64().is_some_and(|rate| rate > 0.5)
+            && (verdict("canary"), verdict("infra")) == (Some("FAIL"), Some("PASS"))
     });
     world.run(&["status", "--once"]).ends_with(0).says("✗ Canary safety policy: FAILING").says("error_rate");
     world
         .run(&["promote", "stable"])
         .ends_with(2)
         .says("Promotion blocked: Canary safety policy violation")
-        .says("error_rate 0.9")
+        .says("error_rate 0.")
         .says("limit 0.01");
     assert_eq!(world.get("/healthz").json()["mode"], "canary");
+    load.end();
+    dashboard.close();
 }
 
+/// Nobody is asked: the command has no terminal to ask on, and no `--yes`.
 fn rollback_restores(world: &World) {
     world.run(&["rollback"]).ends_with(0);
     let health = world.get("/healthz");
@@ -115,21 +109,8 @@ fn rollback_restores(world: &World) {
     }
 }
 
-fn report_tells_it_all(world: &World) {
+fn audit_tells_it_all(world: &World) {
     world.run(&["audit"]).ends_with(0);
-    let report = world.read("audit_report.md");
-    let must_have = [
-        "deploy",
-        "promote canary",
-        "rollback",
-        "| stable | canary | promote canary |",
-        "| canary | stable | rollback |",
-        "error rate 0.9",
-        "| Timestamp | Policy | Details |",
-        "error\\_rate 0.9",
-    ];
-    for text in must_have {
-        assert!(report.contains(text), "no {text:?} in\n{report}");
-    }
+    report_tells_it_all(&world.read("audit_report.md"));
     world.run(&["audit", "verify"]).ends_with(0);
 }

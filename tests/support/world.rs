@@ -4,16 +4,18 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "helpers of tests: clippy knows only test functions as tests, and waiting needs the machine's clock"
 )]
 
-use std::collections::BTreeSet;
+#[path = "skipped.rs"]
+pub mod skipped;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -37,30 +39,6 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no port of {PORTS:?} is free");
-}
-
-/// The Docker daemon of the tests. Without one a test says so and ends, except
-/// in CI, where leaving something out is a failure.
-pub fn docker_host() -> Option<String> {
-    let host = std::env::var("SWIFTDEPLOY_TEST_DOCKER_HOST").ok().filter(|host| !host.is_empty());
-    if host.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "SWIFTDEPLOY_TEST_DOCKER_HOST is not set; `tests/run` sets it"
-        );
-        note_skipped("no Docker daemon for tests (SWIFTDEPLOY_TEST_DOCKER_HOST)");
-    }
-    host
-}
-
-/// Tells `tests/run` that the test of this thread did without something.
-pub fn note_skipped(without: &str) {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    println!("skipped: {without}");
-    if let Some(path) = std::env::var_os("SWIFTDEPLOY_TEST_SKIPPED") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        writeln!(file, "{name}").unwrap();
-    }
 }
 
 /// How a command ended.
@@ -182,61 +160,142 @@ pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Result<T
     }
 }
 
-/// A project of its own.
+/// How long the project's windows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// A window of 5 s and 20 requests, so that a test need not wait long.
+    Quick,
+    /// Everything as `new` writes it: a window of 30 s and 50 requests.
+    Shipped,
+}
+
+/// A project of its own, in a folder beside others.
 pub struct World {
-    folder: tempfile::TempDir,
+    outside: Arc<tempfile::TempDir>,
+    root: PathBuf,
     /// The public port.
     pub port: u16,
     /// The project's name.
     pub project: String,
     /// `local` or `docker`.
     pub target: &'static str,
+    pace: Pace,
     docker: Option<String>,
 }
 
 impl World {
     /// A project on the local target, made by `new`.
     pub fn local() -> Self {
-        Self::made("local", None)
+        Self::empty_local(Pace::Quick).begun()
     }
 
     /// A project on the tests' Docker daemon, if there is one.
+    #[track_caller]
     pub fn docker() -> Option<Self> {
-        docker_host().map(|host| Self::made("docker", Some(host)))
+        Self::empty_docker(Pace::Quick).map(Self::begun)
     }
 
-    fn made(target: &'static str, docker: Option<String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let project = format!("t{}-{port}", std::process::id());
-        let world = Self { folder, port, project, target, docker };
-        world.run(&["new", ".", "--target", target]).ends_with(0);
-        world.edit_manifest(|text| {
-            let text = text
-                .replace("services:\n", &format!("project: {}\nservices:\n", world.project))
-                .replace("port: 8080", &format!("port: {port}\n  drain: 1s"))
-                .replace("swiftdeploy-net", &format!("{}-net", world.project));
-            format!(
-                "{text}canary:\n  window: 5s\n  min_requests: 20\n  max_wait: 20s\npolicy:\n  port: {}\nstatus:\n  interval: 1s\n",
-                free_port()
-            )
-        });
+    /// An empty folder for a project on the local target.
+    pub fn empty_local(pace: Pace) -> Self {
+        Self::empty("local", pace, None)
+    }
+
+    /// An empty folder for a project on the tests' Docker daemon, if there is
+    /// one.
+    #[track_caller]
+    pub fn empty_docker(pace: Pace) -> Option<Self> {
+        let host = skipped::needs("SWIFTDEPLOY_TEST_DOCKER_HOST")?;
+        Some(Self::empty("docker", pace, Some(host)))
+    }
+
+    fn empty(target: &'static str, pace: Pace, docker: Option<String>) -> Self {
+        let outside = Arc::new(tempfile::tempdir().unwrap());
+        for folder in ["home", "tmp"] {
+            std::fs::create_dir(outside.path().join(folder)).unwrap();
+        }
+        // Only the tests' own daemon has the usual ports to itself.
+        let (port, project) = if pace == Pace::Shipped && docker.is_some() {
+            (8080, "app".to_owned())
+        } else {
+            let port = free_port();
+            (port, format!("t{}-{port}", std::process::id()))
+        };
+        Self::placed(outside, target, pace, docker, port, project)
+    }
+
+    fn placed(
+        outside: Arc<tempfile::TempDir>,
+        target: &'static str,
+        pace: Pace,
+        docker: Option<String>,
+        port: u16,
+        project: String,
+    ) -> Self {
+        let root = outside.path().canonicalize().unwrap().join(&project);
+        std::fs::create_dir(&root).unwrap();
+        Self { outside, root, port, project, target, pace, docker }
+    }
+
+    /// Another project on the same target, in a folder beside this one, whose
+    /// name begins as this one's does.
+    pub fn neighbour(&self) -> Self {
+        let project = format!("{}-2", self.project);
+        let outside = Arc::clone(&self.outside);
+        Self::placed(outside, self.target, Pace::Quick, self.docker.clone(), free_port(), project).begun()
+    }
+
+    fn begun(self) -> Self {
+        self.run(&["new", ".", "--target", self.target]).ends_with(0);
+        self.settle();
+        self
+    }
+
+    /// Changes what `new` wrote where this machine needs it: ports that are
+    /// free, and for the quick pace short windows.
+    pub fn settle(&self) {
+        match self.pace {
+            Pace::Shipped => self.edit_manifest(|text| {
+                text.replace("  port: 8080\n", &format!("  port: {}\n", self.port))
+            }),
+            Pace::Quick => self.edit_manifest(|text| {
+                let text = text
+                    .replace("services:\n", &format!("project: {}\nservices:\n", self.project))
+                    .replace("port: 8080", &format!("port: {}\n  drain: 1s", self.port))
+                    .replace("swiftdeploy-net", &format!("{}-net", self.project));
+                format!(
+                    "{text}canary:\n  window: 5s\n  min_requests: 20\n  max_wait: 20s\npolicy:\n  port: {}\nstatus:\n  interval: 1s\n",
+                    free_port()
+                )
+            }),
+        }
         // The machines that run tests are busy; a test that is about the
         // limits sets its own.
-        world.set_limits(
-            r#"{"thresholds":{"disk_free_gb":1,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":500}}"#,
-        );
-        world
+        let limits = self.read("policies/data.json");
+        let roomy = limits.replace("\"cpu_load\": 2.0", "\"cpu_load\": 1000");
+        let roomy = roomy.replace("\"disk_free_gb\": 10,", "\"disk_free_gb\": 1,");
+        assert_ne!(limits, roomy, "the starter's limits are not where they were");
+        self.set_limits(&roomy);
     }
 
     /// The project's folder.
     pub fn root(&self) -> &Path {
-        self.folder.path()
+        &self.root
+    }
+
+    /// The folder in which the project's folder lies, with the home and the
+    /// temporary folder of everything that the tests run for it.
+    pub fn outside(&self) -> &Path {
+        self.outside.path()
+    }
+
+    /// The address of the Docker daemon, on that target.
+    pub fn docker_host(&self) -> Option<&str> {
+        self.docker.as_deref()
     }
 
     /// A file of the project.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.root.join(name)
     }
 
     /// A file's text.
@@ -270,8 +329,8 @@ impl World {
     /// Runs it in the project's folder, with a mark by which whatever it
     /// starts is found again.
     fn place(&self, command: &mut Command) {
-        let root = self.root().canonicalize().unwrap();
-        command.current_dir(&root).env("PWD", &root).stdin(Stdio::null());
+        command.current_dir(&self.root).env("PWD", &self.root).stdin(Stdio::null());
+        command.env("HOME", self.outside().join("home")).env("TMPDIR", self.outside().join("tmp"));
     }
 
     /// Runs a command to its end.
@@ -303,34 +362,50 @@ impl World {
         request(self.port, "POST", path, body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// Everything that the daemon has, by kind and name.
-    pub fn docker_listing(&self) -> BTreeSet<String> {
-        let list = |kind: &str, args: &[&str]| -> Vec<String> {
-            let ran = self.tool("docker", args).ends_with(0);
-            ran.out.lines().map(|line| format!("{kind} {line}")).collect()
-        };
-        let mut all = BTreeSet::new();
-        all.extend(list("container", &["ps", "-a", "--format", "{{.Names}}"]));
-        all.extend(list("network", &["network", "ls", "--format", "{{.Name}}"]));
-        all.extend(list("volume", &["volume", "ls", "--format", "{{.Name}}"]));
-        all
+    /// Injects a fault as a person would, by `curl` on the public port.
+    #[track_caller]
+    pub fn curl_chaos(&self, fault: &str) -> Answer {
+        let url = format!("http://localhost:{}/chaos", self.port);
+        let args = ["-sS", "-X", "POST", "-d", fault, "-w", "\n%{http_code}", url.as_str()];
+        if Command::new("curl").arg("--version").output().is_err() {
+            skipped::note("curl is not installed, so the test itself sends what it would");
+            return self.post("/chaos", fault);
+        }
+        let ran = self.tool("curl", &args).ends_with(0);
+        let (body, status) = ran.out.rsplit_once('\n').unwrap();
+        Answer { status: status.parse().unwrap(), headers: Vec::new(), body: body.to_owned() }
     }
 
     /// Processes that have to do with the project's folder, by command line:
     /// those that name it, and those that a command in it has started.
     pub fn processes(&self) -> Vec<String> {
-        let wanted = self.root().canonicalize().unwrap().display().to_string();
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
-            let shown = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ");
-            let command = shown(read("cmdline"));
-            if command.contains(&wanted) || shown(read("environ")).contains(&wanted) {
-                found.push(command);
-            }
-        }
-        found
+        let wanted = self.root.display().to_string();
+        let pids = std::fs::read_dir("/proc").unwrap().flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid| has_to_do_with(*pid, &wanted))
+            .map(|pid| told_by_proc(pid, "cmdline"))
+            .collect()
     }
+}
+
+/// What the kernel tells about a process; nothing once it has ended.
+fn told_by_proc(pid: u32, what: &str) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+/// Whether a process names a project's folder, or was started from one that was
+/// started in it.
+pub fn has_to_do_with(pid: u32, root: &str) -> bool {
+    ["cmdline", "environ"].iter().any(|what| names(&told_by_proc(pid, what), root))
+}
+
+/// Whether a text names a path or something below it, not one that only begins
+/// the same.
+fn names(text: &str, path: &str) -> bool {
+    text.match_indices(path).any(|(at, _)| {
+        !text[at + path.len()..].starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next))
+    })
 }
 
 impl Drop for World {

@@ -5,5 +5,7 @@ mod demo;
 mod fixtures;
 mod keys;
 mod never;
+mod scenes;
 mod screens;
 mod session;
+mod views;

@@ -3,19 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
 use super::fixtures::*;
+use super::scenes;
 use crate::domain::{Mode, Slot};
 use crate::engine::{
-    Action, Connection, FileChange, FileStatus, GeneratedState, OperationEvent, OperationId, Outcome,
-    PlanReport, Reading, StateEvent, StepResult,
+    Action, FileChange, FileStatus, GeneratedState, OperationEvent, OperationId, Outcome, Reading,
+    StateEvent, StepResult,
 };
 use crate::policy::EngineId;
 use crate::runtime::Health;
-use crate::tui::message::{Message, Reply};
 use crate::tui::theme::ThemeName;
 
 #[test]
@@ -40,23 +39,6 @@ fn deploy_is_running() {
     assert_snapshot!(world.draw(120, 36));
 }
 
-fn failing_and_denied() -> World {
-    let mut world = World::failing_canary();
-    world.begin("op-2", Action::PromoteStable);
-    world.step("op-2", 0, "measure", "301 requests in 30 s", 30_000);
-    world.step_as("op-2", 1, "gate canary", "FAIL", 1, StepResult::Failed);
-    let decision = failing_canary_gate().decision.unwrap();
-    let reasons = decision.reasons.clone();
-    world.operation(OperationEvent::Decided { id: OperationId("op-2".into()), decision: Box::new(decision) });
-    let outcome = Outcome::Denied {
-        headline: "Promotion blocked: Canary safety policy violation".into(),
-        reasons,
-        state: "app-blue serves 75 % (stable), app-green 25 % (canary); nothing was changed".into(),
-    };
-    world.finish("op-2", Action::PromoteStable, outcome, 30_100);
-    world
-}
-
 #[test]
 fn canary_fails_under_chaos() {
     assert_snapshot!(World::failing_canary().draw(120, 36));
@@ -64,12 +46,12 @@ fn canary_fails_under_chaos() {
 
 #[test]
 fn promotion_was_denied() {
-    assert_snapshot!(failing_and_denied().draw(120, 36));
+    assert_snapshot!(scenes::denied().draw(120, 36));
 }
 
 #[test]
 fn promotion_was_denied_on_a_small_screen() {
-    assert_snapshot!(failing_and_denied().draw(80, 24));
+    assert_snapshot!(scenes::denied().draw(80, 24));
 }
 
 #[test]
@@ -121,14 +103,7 @@ fn deploy_failed_and_rolled_on() {
 
 #[test]
 fn disconnected() {
-    let mut world = World::stable();
-    world.watch(StateEvent::Connection(Connection::Down {
-        reason: "nothing listens at unix:///var/run/docker.sock; start Docker, or set DOCKER_HOST".into(),
-        retry_in: Duration::from_secs(5),
-    }));
-    world.pass(Duration::from_secs(2));
-    world.watch(StateEvent::Gates(vec![opa_down()]));
-    assert_snapshot!(world.draw(120, 36));
+    assert_snapshot!(scenes::disconnected().draw(120, 36));
 }
 
 #[test]
@@ -207,150 +182,62 @@ fn drift_is_told_first() {
 
 #[test]
 fn help() {
-    let mut world = World::stable();
-    world.keys("?");
-    assert_snapshot!(world.draw(100, 44));
+    assert_snapshot!(scenes::help().draw(100, 44));
 }
 
 #[test]
 fn menu() {
-    let mut world = World::stable();
-    world.keys("m");
-    world.key(KeyCode::Down);
-    assert_snapshot!(world.draw(120, 36));
+    assert_snapshot!(scenes::menu().draw(120, 36));
 }
 
 #[test]
 fn palette() {
-    let mut world = World::stable();
-    world.keys(":promote");
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::palette().draw(80, 24));
 }
 
 #[test]
 fn promote_chooser() {
-    let mut world = World::failing_canary();
-    world.keys("p");
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::promote_chooser().draw(80, 24));
 }
 
 #[test]
 fn chaos_menu() {
-    let mut world = World::failing_canary();
-    world.keys("c");
-    world.key(KeyCode::Down);
-    world.key(KeyCode::Right);
-    world.keys("+");
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::chaos_menu().draw(80, 24));
 }
 
 #[test]
 fn teardown_confirmation() {
-    let mut world = World::stable();
-    world.keys("t");
-    let names = [
-        "container shop-app-blue",
-        "container shop-nginx",
-        "container shop-opa",
-        "network swiftdeploy-net",
-        "network shop-policy",
-        "volume shop-logs",
-        "volume shop-policies",
-    ];
-    let generation = world.state.generation;
-    let result = Ok(names.map(str::to_owned).to_vec());
-    world.tell(Message::Reply(Reply::Belongings { generation, result }));
-    world.key(KeyCode::Tab);
-    world.keys("shop");
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::teardown().draw(80, 24));
 }
 
 #[test]
 fn logs() {
-    let mut world = World::failing_canary();
-    world.keys("l");
-    let generation = world.state.generation;
-    let mut lines: Vec<_> = (0..30).map(|n| (false, format!("GET /cart/{n} 200 3 ms"))).collect();
-    lines.push((true, "\u{1b}[31mpanic\u{1b}[0m: cannot reach the database at db:5432 after 5 attempts; the connection pool is empty, giving up for now".into()));
-    lines.push((false, "GET /漢字 500 1 ms\r".into()));
-    world.tell(Message::Reply(Reply::LogLines { generation, lines }));
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::logs().draw(80, 24));
 }
 
 #[test]
 fn logs_filtered_and_paused() {
-    let mut world = World::failing_canary();
-    world.keys("l");
-    let generation = world.state.generation;
-    let lines = (0..60).map(|n| (false, format!("GET /cart/{n} 200 3 ms"))).collect();
-    world.tell(Message::Reply(Reply::LogLines { generation, lines }));
-    world.keys("/cart/1");
-    world.key(KeyCode::Enter);
-    world.key(KeyCode::Up);
-    assert_snapshot!(world.draw(80, 24));
+    assert_snapshot!(scenes::filtered_logs().draw(80, 24));
 }
 
 #[test]
 fn decision_in_full() {
-    let mut world = World::failing_canary();
-    world.keys("4");
-    world.key(KeyCode::Enter);
-    assert_snapshot!(world.draw(100, 44));
+    assert_snapshot!(scenes::decision().draw(100, 44));
 }
 
 #[test]
 fn plan() {
-    let mut world = World::stable();
-    world.begin("op-1", Action::Plan);
-    world.operation(OperationEvent::Planned {
-        id: OperationId("op-1".into()),
-        plan: PlanReport {
-            files: vec![
-                FileChange {
-                    path: PathBuf::from("generated/nginx.conf"),
-                    status: FileStatus::Changed,
-                    diff: "@@ -4,3 +4,3 @@\n-    proxy_read_timeout 30s;\n+    proxy_read_timeout 60s;\n"
-                        .into(),
-                },
-                FileChange {
-                    path: PathBuf::from("generated/docker-compose.yml"),
-                    status: FileStatus::Same,
-                    diff: String::new(),
-                },
-            ],
-            start: vec!["app-green: swift-deploy-1-node:latest, version 1.1.0, stable".into()],
-            stop: vec!["app-blue, after 10 s of draining".into()],
-            decisions: vec![passing_infra().decision.unwrap(), opa_down().decision.unwrap()],
-        },
-    });
-    assert_snapshot!(world.draw(120, 36));
+    assert_snapshot!(scenes::plan().draw(120, 36));
 }
 
 #[test]
 fn quit_while_something_runs() {
-    let mut world = World::connected();
-    world.deploy_running();
-    world.keys("q");
-    assert_snapshot!(world.draw(80, 24));
-}
-
-/// As the demo does it: said outside of any operation.
-fn said(world: &mut World, text: &str) {
-    world.operation(OperationEvent::Notice { id: OperationId("demo".into()), text: text.into() });
+    assert_snapshot!(scenes::leaving().draw(80, 24));
 }
 
 #[test]
 fn an_announcement_is_pinned_and_earlier_ones_stay_among_the_operations() {
-    let mut world = World::stable();
-    said(&mut world, "First everything is generated from manifest.yaml: look at generated/.");
-    world.begin("op-1", Action::Init { check: false });
-    let outcome = Outcome::Done { summary: "3 files, all as they should be".into() };
-    world.finish("op-1", Action::Init { check: false }, outcome, 40);
-    said(
-        &mut world,
-        "Promote canary: the other slot starts and takes the traffic, the stable one stays warm. No request is lost.",
-    );
-    world.begin("op-2", Action::PromoteCanary);
+    let mut world = scenes::announced();
     assert_snapshot!(world.draw(120, 36));
     assert_snapshot!("an_announcement_on_a_small_screen", world.draw(80, 24));
 }

@@ -23,8 +23,12 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         None => lines.push(Line::styled(" reading the manifest …", theme.dim)),
         Some(Err(error)) => {
             lines.push(Line::styled(" ✗ the manifest cannot be used", theme.fail));
-            // The text points into the file by columns, so it keeps its shape.
-            lines.extend(text::clean_lines(error).map(|line| Line::styled(format!(" {line}"), theme.text)));
+            let room = width.saturating_sub(2);
+            let shown = text::clean_lines(error).flat_map(|line| {
+                // What points into the file by columns keeps its shape.
+                if is_excerpt(&line) { vec![line] } else { text::wrap(&line, room) }
+            });
+            lines.extend(shown.map(|line| Line::styled(format!(" {line}"), theme.text)));
         }
         Some(Ok(manifest)) => {
             for section in sections(manifest, theme) {
@@ -33,6 +37,11 @@ pub fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         }
     }
     lines
+}
+
+/// Whether a line shows a line of the file, or points into the one above it.
+fn is_excerpt(line: &str) -> bool {
+    line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|')
 }
 
 /// Whether the generated files follow the manifest, for the lower border.
