@@ -1,5 +1,10 @@
 //! Against a real Prometheus server: the same scrapes give the same P99, and
 //! a running service is judged on the figures that Prometheus has of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests; clippy knows only test functions as tests"
+)]
 
 #[path = "support/histograms.rs"]
 mod histograms;
@@ -10,8 +15,10 @@ mod world;
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use histograms::{BATCHES, Case, Phase, Served, cases};
 use prometheus::{PATIENCE, Prometheus, Target, program};
+use swiftdeploy::clock::{Clock, SystemClock};
 use swiftdeploy::telemetry::compare;
 use world::{Ran, World, until};
 
@@ -40,12 +47,12 @@ fn the_p99_of_random_histograms_is_that_of_prometheus() {
     let targets: Vec<Target> = (0..BATCHES)
         .map(|batch| Target { job: format!("batch{batch}"), port: served.port(), path: format!("/{batch}") })
         .collect();
-    let server = Prometheus::scraping(&program, "500ms", &targets);
+    let prometheus = Prometheus::scraping(&program, "500ms", &targets);
 
     // The instants of Prometheus' own scrapes, one of each phase.
     let last_of = |batch: usize, phase: Phase| {
         until("Prometheus has scraped", PATIENCE, || {
-            let samples = server.samples(&format!("phase{{job=\"batch{batch}\"}}"));
+            let samples = prometheus.samples(&format!("phase{{job=\"batch{batch}\"}}"));
             let wanted = samples.iter().rev().find(|(_, value)| value.total_cmp(&phase.value()).is_eq());
             wanted.map(|(at, _)| *at).ok_or_else(|| format!("{samples:?}"))
         })
@@ -64,7 +71,7 @@ fn the_p99_of_random_histograms_is_that_of_prometheus() {
         let (from, to) =
             (format!("{bucket} @ {:.3}", earlier[batch]), format!("{bucket} @ {:.3}", later[batch]));
         let query = format!("histogram_quantile(0.99, sum by (le) ({to} - {from})) * 1000");
-        let theirs = server.value(&query, later[batch]);
+        let theirs = prometheus.value(&query, later[batch]);
         assert_same(&format!("{case:?}"), ours.p99_latency_ms, theirs);
         known += usize::from(theirs.is_some());
     }
@@ -77,7 +84,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the load lasts, and how many requests of each kind it has at
 /// least.
-const LOAD: Duration = Duration::from_secs(60);
+const LOAD: Duration = Duration::from_mins(1);
 
 /// Prometheus scrapes the canary of a deployed project once a second while the
 /// proxy gives it mixed traffic for a minute: good answers, 404s, injected
@@ -102,7 +109,7 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
     world.run(&["promote", "canary"]).ends_with(0);
     let port = canary_port(&world);
     let target = Target { job: "canary".into(), port, path: "/metrics".into() };
-    let server = Prometheus::scraping(&program, "1s", &[target]);
+    let prometheus = Prometheus::scraping(&program, "1s", &[target]);
 
     // Prometheus does not count a series' first value, we do: every series is
     // there before the window begins.
@@ -114,12 +121,12 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
     let served = "http_requests_total{path!~\"/metrics|/healthz|/chaos\"}";
     let scraped_after = |seen: f64| {
         until("Prometheus has scraped once more", PATIENCE, || {
-            let samples = server.samples("process_start_time_seconds{job=\"canary\"}");
+            let samples = prometheus.samples("process_start_time_seconds{job=\"canary\"}");
             let newer = samples.iter().find(|(at, _)| *at > seen);
             newer.map(|(at, _)| *at).ok_or_else(|| format!("{} samples", samples.len()))
         })
     };
-    let now = || chrono::Utc::now().timestamp_millis().to_string().parse::<f64>().unwrap() / 1e3;
+    let now = || (SystemClock.wall() - DateTime::UNIX_EPOCH).as_seconds_f64();
 
     // The first look has nothing to compare with yet.
     world.run(&["metrics", "--json"]).ends_with(3);
@@ -131,7 +138,7 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
 
     let count = |selector: &str| {
         let query = format!("sum(({selector} @ {end:.3}) - ({selector} @ {start:.3}))");
-        server.value(&query, end).unwrap_or_else(|| panic!("no {query}"))
+        prometheus.value(&query, end).unwrap_or_else(|| panic!("no {query}"))
     };
     let requests = count(served);
     let errors = count(&served.replace('}', ",status_code=~\"5..\"}"));
@@ -145,18 +152,18 @@ fn a_running_service_has_the_figures_that_prometheus_has_of_it() {
     let query = format!(
         "histogram_quantile(0.99, sum by (le) (({buckets} @ {end:.3}) - ({buckets} @ {start:.3}))) * 1000"
     );
-    assert_same("P99", ours["p99_latency_ms"].as_f64(), server.value(&query, end));
+    assert_same("P99", ours["p99_latency_ms"].as_f64(), prometheus.value(&query, end));
 
     // As people ask Prometheus.
     let window = ours["window_seconds"].as_f64().unwrap();
     let range = format!("[{:.0}ms]", window * 1e3);
-    let rate = server.value(&format!("sum(rate({served}{range}))"), end).unwrap();
+    let rate = prometheus.value(&format!("sum(rate({served}{range}))"), end).unwrap();
     let ours_rate = ours["request_rate"].as_f64().unwrap();
     let tolerance = 2.0 * INTERVAL.as_secs_f64() / window;
     assert!((rate / ours_rate - 1.0).abs() < tolerance, "ours {ours_rate}, Prometheus' {rate} of {window} s");
     let query = format!("histogram_quantile(0.99, sum by (le) (rate({buckets}{range}))) * 1000");
     let (low, high) = (ours["p99_bucket"][0].as_f64().unwrap(), ours["p99_bucket"][1].as_f64().unwrap());
-    let (p99, theirs) = (ours["p99_latency_ms"].as_f64().unwrap(), server.value(&query, end).unwrap());
+    let (p99, theirs) = (ours["p99_latency_ms"].as_f64().unwrap(), prometheus.value(&query, end).unwrap());
     assert!((p99 - theirs).abs() <= tolerance * (high - low), "ours {p99} ms, Prometheus' {theirs} ms");
 }
 
@@ -179,13 +186,13 @@ fn canary(ran: &Ran) -> serde_json::Value {
 /// requests there were.
 fn play(world: &World) -> u64 {
     const CLIENTS: usize = 4;
-    let began = std::time::Instant::now();
+    let began = SystemClock.instant();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 scope.spawn(move || {
                     let mut sent = 0_u64;
-                    while began.elapsed() < LOAD {
+                    while (SystemClock.instant() - began) < LOAD {
                         let path = if (sent + client as u64).is_multiple_of(9) { "/nowhere" } else { "/" };
                         world.get(path);
                         sent += 1;
@@ -198,7 +205,7 @@ fn play(world: &World) -> u64 {
         // A third of the time good answers, then errors, then delays.
         let wait_until = |share: u32| {
             until("the load goes on", LOAD * 2, || {
-                if began.elapsed() >= LOAD * share / 3 { Ok(()) } else { Err(String::new()) }
+                if (SystemClock.instant() - began) >= LOAD * share / 3 { Ok(()) } else { Err(String::new()) }
             });
         };
         wait_until(1);

@@ -61,7 +61,7 @@ impl Case {
 
     fn write(&self, body: &mut String, phase: Phase) {
         let Names { requests, duration, .. } = self.names();
-        let requests_so_far = if phase == Phase::Before { 0 } else { 1 };
+        let requests_so_far = u8::from(phase == Phase::After);
         writeln!(
             body,
             "# TYPE {requests} counter\n{requests}{{path=\"/\",status_code=\"200\"}} {requests_so_far}"

@@ -18,7 +18,7 @@ use super::world::{free_port, request, skipped, until};
 
 /// How long the server may take to start, and to see something; it takes a
 /// second or two on an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The Prometheus to test against: `SWIFTDEPLOY_TEST_PROMETHEUS`, else the one
 /// on the path. Without one a test says so and ends, except in CI, where
