@@ -20,6 +20,8 @@ mod memory;
 mod operation;
 mod probe;
 mod project;
+mod recall;
+mod replay;
 mod run;
 mod session;
 mod shift;
@@ -36,6 +38,8 @@ pub use event::{
     StepResult,
 };
 pub use project::Project;
+pub use recall::{RecordedDecision, recorded_decision};
+pub use replay::{ChangedDecision, ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay};
 pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};
 pub use watch::Looker;

@@ -6,14 +6,17 @@
 //!
 //! [`OpaEngine`] asks Open Policy Agent over HTTP, [`EmbeddedEngine`]
 //! evaluates the same files in this process; [`PolicyBundle`] is what is on
-//! disk, [`testing`] runs the policies' own tests.
+//! disk, [`testing`] runs the policies' own tests, [`explain`] finds where a
+//! decision comes from, [`replay`] asks recorded decisions again.
 
 pub mod answer;
 mod bundle;
 mod embedded;
+pub mod explain;
 mod model;
 mod opa;
 mod rego;
+pub mod replay;
 mod settle;
 pub mod testing;
 
