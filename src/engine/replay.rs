@@ -51,7 +51,8 @@ pub struct ReplayOptions {
     pub data: Option<PathBuf>,
     /// Who is asked.
     pub by: ReplayBy,
-    /// The longest time of a question.
+    /// The longest time of a question; one that takes longer ends the replay,
+    /// since it says something about the machine and nothing about the policies.
     pub timeout: Duration,
 }
 
@@ -167,6 +168,9 @@ impl ReplayError {
             Self::History(error) => error.next_step(),
             Self::Engine { fault: Fault::Stale { .. }, .. } => {
                 "the OPA that is asked must have loaded the same policies: name their folder by --policies, or leave out --engine opa".into()
+            }
+            Self::Engine { fault: Fault::TimedOut { .. }, .. } => {
+                "look at the load of the machine and at loops in the gate's rules, then repeat".into()
             }
             Self::Engine { fault, .. } => fault.next_step().into(),
             Self::BrokeDown { .. } => "run `swiftdeploy policy test`".into(),

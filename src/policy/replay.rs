@@ -184,7 +184,7 @@ pub fn compare(recorded: &Recorded<'_>, again: &Again) -> Finding {
     }
     let mut differs = Vec::new();
     if let Ok(now) = &again.outcome {
-        differs.extend(limits(&recorded.result["limits"], &again.result["limits"]));
+        differs.extend(limits(&answered, now, &recorded.result["limits"], &again.result["limits"]));
         differs.extend(checks(&answered, now));
         differs.extend(violations(&answered, now));
     }
@@ -199,9 +199,19 @@ fn codes(answer: &Answer) -> BTreeSet<&str> {
     answer.violations.iter().map(|violation| violation.code.as_str()).collect()
 }
 
-fn limits(then: &Value, now: &Value) -> Vec<String> {
+/// The limits that were compared with; for a gate that lists no comparisons,
+/// all of `data.json` that it answered by.
+fn limits(then: &Answer, now: &Answer, all_then: &Value, all_now: &Value) -> Vec<String> {
+    if !now.checks.is_empty() {
+        let moved = now.checks.iter().filter_map(|check| {
+            let before = then.checks.iter().find(|before| before.fact == check.fact)?;
+            (!is_same(&before.limit, &check.limit))
+                .then(|| format!("limit of {} {} -> {}", check.fact, before.limit, check.limit))
+        });
+        return moved.collect();
+    }
     let none = Map::new();
-    let (then, now) = (then.as_object().unwrap_or(&none), now.as_object().unwrap_or(&none));
+    let (then, now) = (all_then.as_object().unwrap_or(&none), all_now.as_object().unwrap_or(&none));
     let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let shown = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
     names

@@ -62,7 +62,7 @@ fn another_verdict_says_what_differs() {
         change.differs,
         [
             "verdict PASS -> FAIL",
-            "limit error_rate 0.05 -> 0.01",
+            "limit of error_rate 0.05 -> 0.01",
             "check error_rate kept -> not kept",
             "violation high is new"
         ]

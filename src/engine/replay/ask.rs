@@ -84,30 +84,29 @@ impl OneAsker<'_> {
         let Entry::Decision { gate, verdict, input, result, reasons, fault, .. } = entry else { return None };
         let again = match self {
             Self::Embedded(asker) => asker.ask(gate, input),
-            Self::Opa { engine, on } => {
-                let again = Again::from(on.block_on(engine.ask(gate, input)));
-                if let Err(fault) = &again.outcome
-                    && is_of_the_engine(fault)
-                {
-                    return Some(Err(fault.clone()));
-                }
-                again
-            }
+            Self::Opa { engine, on } => Again::from(on.block_on(engine.ask(gate, input))),
         };
+        if let Err(fault) = &again.outcome
+            && self.ends_with(fault)
+        {
+            return Some(Err(fault.clone()));
+        }
         let recorded = Recorded { gate, verdict, result, reasons, fault: fault.as_ref() };
         Some(Ok(compare(&recorded, &again)))
     }
-}
 
-/// Whether a fault of an OPA is one of every question: it is not there, does
-/// not answer, or decides by other policies.
-const fn is_of_the_engine(fault: &Fault) -> bool {
-    match fault {
-        Fault::NotRunning { .. } | Fault::TimedOut { .. } | Fault::Refused { .. } | Fault::Stale { .. } => {
-            true
-        }
-        Fault::Http { .. } | Fault::Malformed { .. } | Fault::Undefined { .. } | Fault::Policies { .. } => {
-            false
+    /// Whether a fault says nothing about the policies: an OPA that is not
+    /// there or decides by other ones, and whoever is too slow for the time
+    /// that a replay gives. A gate of the embedded engine that does not repeat
+    /// its limits is its own fault, and would deny.
+    const fn ends_with(&self, fault: &Fault) -> bool {
+        match fault {
+            Fault::NotRunning { .. } | Fault::TimedOut { .. } | Fault::Refused { .. } => true,
+            Fault::Stale { .. } => matches!(self, Self::Opa { .. }),
+            Fault::Http { .. }
+            | Fault::Malformed { .. }
+            | Fault::Undefined { .. }
+            | Fault::Policies { .. } => false,
         }
     }
 }
