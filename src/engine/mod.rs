@@ -15,6 +15,7 @@ mod gate;
 mod halt;
 mod journal;
 mod lock;
+mod look_back;
 mod measure;
 mod memory;
 mod operation;
@@ -37,6 +38,7 @@ pub use event::{
     Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
     StepResult,
 };
+pub use look_back::{REPLAY_TIMEOUT, Replayed};
 pub use project::Project;
 pub use recall::{RecordedDecision, recorded_decision};
 pub use replay::{ChangedDecision, ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay};

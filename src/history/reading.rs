@@ -79,6 +79,7 @@ impl ReadLine {
     ///
     /// # Errors
     /// [`HistoryError::BadLine`] when the line is no record.
+    #[must_use]
     pub fn record(&self) -> Option<Result<&Record, HistoryError>> {
         (!self.is_torn_end()).then(|| {
             self.parsed.as_ref().map_err(|reason| HistoryError::BadLine {

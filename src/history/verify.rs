@@ -186,17 +186,17 @@ impl Check {
         }
     }
 
-    pub(super) fn line(&mut self, line: &ReadLine) -> Checked {
-        let fault = |kind| Fault { file: line.path.as_ref().clone(), line: line.number, kind };
-        if line.is_torn_end() {
+    pub(super) fn line(&mut self, read: &ReadLine) -> Checked {
+        let fault = |kind| Fault { file: read.path.as_ref().clone(), line: read.number, kind };
+        if read.is_torn_end() {
             self.remarks.push(format!(
                 "a crash cut off the writing of the last line ({} bytes); the next record sets it aside",
-                line.length
+                read.length
             ));
             return Ok(());
         }
-        let record = match &line.parsed {
-            Ok(_) if !line.is_whole => Err("it has no line end, but other records follow".to_owned()),
+        let record = match &read.parsed {
+            Ok(_) if !read.is_whole => Err("it has no line end, but other records follow".to_owned()),
             Ok(record) => Ok(record),
             Err(reason) => Err(reason.clone()),
         };
@@ -207,11 +207,11 @@ impl Check {
                 return Err(fault(FaultKind::NotARecord { reason }).into());
             }
         };
-        let link = Link { seq: record.seq, hash: line.hash.clone() };
-        let here = Seen { link, path: Arc::clone(&line.path), line: line.number };
+        let link = Link { seq: record.seq, hash: read.hash.clone() };
+        let here = Seen { link, path: Arc::clone(&read.path), line: read.number };
         self.settle(Some((record, &here)))?;
-        if let Some(named) = line.named_seq
-            && line.number == 1
+        if let Some(named) = read.named_seq
+            && read.number == 1
             && named != record.seq
         {
             return Err(fault(FaultKind::Misnamed { named, found: record.seq }).into());

@@ -7,6 +7,7 @@
     reason = "helpers of tests: clippy knows only test functions as tests"
 )]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -62,7 +63,10 @@ impl<'a> Writer<'a> {
             prev: self.prev.clone(),
         };
         let line = serde_json::to_vec(&record).unwrap();
-        self.prev = Sha256::digest(&line).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.prev = Sha256::digest(&line).iter().fold(String::new(), |mut hash, byte| {
+            let _ = write!(hash, "{byte:02x}");
+            hash
+        });
         self.out.write_all(&line).unwrap();
         self.out.write_all(b"\n").unwrap();
         self.seq

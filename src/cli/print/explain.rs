@@ -43,7 +43,7 @@ pub(in super::super) fn explained(told: &Told<'_>, paint: Paint) -> Vec<String> 
     let is_timed = recorded.is_none_or(|recorded| recorded.is_timed);
     let time = if is_timed { took(decision.took) } else { "not recorded".to_owned() };
     lines.push(field("took", &time));
-    let unanswered = recorded.and_then(|recorded| recorded.unanswered());
+    let unanswered = recorded.and_then(RecordedDecision::unanswered);
     let has_fault = decision.fault.is_some() || unanswered.is_some();
     if !has_fault || explanation.rule.is_some() {
         lines.push(field("rule", &told.place(explanation.rule.as_ref())));

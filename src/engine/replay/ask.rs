@@ -18,12 +18,12 @@ const MOST_THREADS: usize = 16;
 /// The engine that is asked again.
 pub(super) enum Askers {
     Embedded { bundle: Arc<PolicyBundle>, timeout: std::time::Duration },
-    Opa { engine: OpaEngine, on: tokio::runtime::Handle },
+    Opa { engine: Box<OpaEngine>, on: tokio::runtime::Handle },
 }
 
 /// One thread's way to it.
 pub(super) enum OneAsker<'a> {
-    Embedded(Asker),
+    Embedded(Box<Asker>),
     Opa { engine: &'a OpaEngine, on: &'a tokio::runtime::Handle },
 }
 
@@ -45,7 +45,7 @@ impl Askers {
             ReplayBy::Opa { at, on } => {
                 let engine =
                     OpaEngine::new(*at, options.timeout, options.policies.clone(), Arc::clone(clock));
-                Ok(Self::Opa { engine, on: on.clone() })
+                Ok(Self::Opa { engine: Box::new(engine), on: on.clone() })
             }
         }
     }
@@ -70,7 +70,7 @@ impl Askers {
     pub(super) fn one(&self) -> OneAsker<'_> {
         match self {
             Self::Embedded { bundle, timeout } => {
-                OneAsker::Embedded(Asker::new(Arc::clone(bundle), *timeout))
+                OneAsker::Embedded(Box::new(Asker::new(Arc::clone(bundle), *timeout)))
             }
             Self::Opa { engine, on } => OneAsker::Opa { engine, on },
         }

@@ -1,5 +1,7 @@
 //! The single values inside JSON, by path, and values that are surely others.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::super::answer::is_same;
@@ -48,7 +50,9 @@ pub(super) fn shown(path: &[Step]) -> String {
                 text.push('.');
                 text.push_str(key);
             }
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
+            Step::Index(index) => {
+                let _ = write!(text, "[{index}]");
+            }
         }
         text
     })

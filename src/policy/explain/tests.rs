@@ -49,16 +49,16 @@ fn failing_canary() -> Value {
 }
 
 /// The place of the only line of a file that contains a text.
-fn at(folder: &Path, file: &str, text: &str, rule: &str) -> Option<Place> {
+fn at(folder: &Path, file: &str, text: &str, rule: &str) -> Place {
     let source = fs::read_to_string(folder.join(file)).unwrap();
     let lines: Vec<usize> =
         source.lines().enumerate().filter(|(_, line)| line.contains(text)).map(|(at, _)| at + 1).collect();
     let [line] = lines[..] else { panic!("{text} stands in lines {lines:?} of {file}") };
-    Some(Place { file: folder.join(file).display().to_string(), line, rule: Some(rule.to_owned()) })
+    Place { file: folder.join(file).display().to_string(), line, rule: Some(rule.to_owned()) }
 }
 
-fn data(key: &str) -> Option<LimitAt> {
-    Some(LimitAt::Data { key: key.to_owned() })
+fn data(key: &str) -> LimitAt {
+    LimitAt::Data { key: key.to_owned() }
 }
 
 #[tokio::test]
@@ -66,12 +66,12 @@ async fn a_violation_leads_to_its_rule_its_fact_and_its_limit() {
     let folder = starters();
     let explanation = explain(folder.path(), &ask(folder.path(), "canary", failing_canary()).await);
     assert_eq!(explanation.note, None);
-    let rule = |text, rule| at(folder.path(), "canary.rego", text, rule);
+    let rule = |text, rule| Some(at(folder.path(), "canary.rego", text, rule));
     assert_eq!(explanation.rule, rule(r#"verdict := "fail""#, "verdict"));
     let high = explanation.violation("error_rate_high").unwrap();
     assert_eq!(high.rule, rule(r#""code": "error_rate_high""#, "too_many_errors"));
     assert_eq!(high.fact.as_deref(), Some("error_rate"));
-    assert_eq!(high.limit, data("thresholds.error_rate"));
+    assert_eq!(high.limit, Some(data("thresholds.error_rate")));
     assert_eq!(high.source.as_deref(), Some("app-green at 127.0.0.1:4000"));
 }
 
@@ -86,7 +86,7 @@ async fn every_comparison_of_our_gates_has_a_place() {
     let requests = canary.check("requests").unwrap();
     assert_eq!(requests.limit, Some(LimitAt::Facts { key: "samples_needed".to_owned() }));
     assert_eq!(canary.check("restarts").unwrap().limit, Some(LimitAt::Rule));
-    assert_eq!(canary.check("p99_latency_ms").unwrap().limit, data("thresholds.p99_latency_ms"));
+    assert_eq!(canary.check("p99_latency_ms").unwrap().limit, Some(data("thresholds.p99_latency_ms")));
 
     let host = json!({
         "disk_free_gb": 4.2, "cpu_load": 0.4, "cpus": 2, "time": "2026-11-23T12:00:00Z",
@@ -94,8 +94,8 @@ async fn every_comparison_of_our_gates_has_a_place() {
     });
     let infra = explain(folder.path(), &ask(folder.path(), "infra", host).await);
     let low = infra.violation("disk_free_low").unwrap();
-    assert_eq!(low.rule, at(folder.path(), "infra.rego", r#""code": "disk_free_low""#, "rules"));
-    assert_eq!(low.limit, data("thresholds.disk_free_gb"));
+    assert_eq!(low.rule, Some(at(folder.path(), "infra.rego", r#""code": "disk_free_low""#, "rules")));
+    assert_eq!(low.limit, Some(data("thresholds.disk_free_gb")));
     assert_eq!(low.source.as_deref(), Some("free space at /srv"));
     assert!(infra.checks.iter().all(|trace| trace.rule.is_some() && trace.limit.is_some()), "{infra:#?}");
 }
@@ -108,7 +108,7 @@ async fn a_limit_that_moved_to_data_json_is_found_there() {
     }});
     fs::write(folder.path().join("data.json"), limits.to_string()).unwrap();
     let explanation = explain(folder.path(), &ask(folder.path(), "canary", failing_canary()).await);
-    assert_eq!(explanation.check("requests").unwrap().limit, data("thresholds.min_requests"));
+    assert_eq!(explanation.check("requests").unwrap().limit, Some(data("thresholds.min_requests")));
 }
 
 #[tokio::test]
@@ -123,13 +123,13 @@ async fn a_gate_of_ones_own_is_explained_like_ours() {
     let during = json!({"time": "2026-12-24T18:00:00Z"});
     let explanation = explain(folder.path(), &ask(folder.path(), "freeze", during).await);
     let frozen = explanation.violation("frozen").unwrap();
-    assert_eq!(frozen.rule, at(folder.path(), "freeze.rego", r#""code": "frozen""#, "violations"));
+    assert_eq!(frozen.rule, Some(at(folder.path(), "freeze.rego", r#""code": "frozen""#, "violations")));
     assert_eq!(frozen.fact.as_deref(), Some("time"));
-    assert_eq!(frozen.limit, data("freezes[0].until"));
+    assert_eq!(frozen.limit, Some(data("freezes[0].until")));
 
     let before = json!({"time": "2026-12-01T18:00:00Z"});
     let passing = explain(folder.path(), &ask(folder.path(), "freeze", before).await);
-    assert_eq!(passing.rule, at(folder.path(), "freeze.rego", r#"verdict := "pass""#, "verdict"));
+    assert_eq!(passing.rule, Some(at(folder.path(), "freeze.rego", r#"verdict := "pass""#, "verdict")));
 
     // Facts that no rule takes end in the default, which cannot be obeyed but
     // was answered by a rule all the same.
@@ -160,7 +160,7 @@ async fn policies_that_changed_since_are_said_to_have_changed() {
     let high = moved.violation("error_rate_high").unwrap();
     assert_eq!(
         high.rule,
-        at(folder.path(), "canary.rego", r#""code": "error_rate_high""#, "too_many_errors")
+        Some(at(folder.path(), "canary.rego", r#""code": "error_rate_high""#, "too_many_errors"))
     );
 
     fs::write(

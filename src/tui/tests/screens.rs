@@ -287,6 +287,27 @@ fn decision_in_full() {
 }
 
 #[test]
+fn decision_with_the_rules_facts_and_limits_behind_it() {
+    let mut world = World::failing_canary();
+    world.keys("4");
+    world.key(KeyCode::Enter);
+    let generation = world.state.generation;
+    world.tell(Message::Reply(Reply::Explained { generation, explanation: Box::new(explanation()) }));
+    assert_snapshot!(world.draw(100, 44));
+}
+
+#[test]
+fn replay_of_the_recorded_decisions() {
+    let mut world = World::stable();
+    world.keys(":replay");
+    world.key(KeyCode::Enter);
+    assert!(format!("{:?}", world.draw(100, 30)).contains("asking the recorded decisions again"));
+    let generation = world.state.generation;
+    world.tell(Message::Reply(Reply::Replayed { generation, result: Ok(Box::new(replayed())) }));
+    assert_snapshot!(world.draw(100, 30));
+}
+
+#[test]
 fn plan() {
     let mut world = World::stable();
     world.begin("op-1", Action::Plan);

@@ -3,7 +3,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,12 +10,10 @@ use super::super::super::args::{Common, EngineArg, ReplayArgs};
 use super::super::super::failure::Failure;
 use super::super::super::print::{Paint, changed_lines, complain, line, replayed_lines};
 use crate::clock::SystemClock;
-use crate::engine::{ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay};
+use crate::engine::{
+    REPLAY_TIMEOUT, ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay,
+};
 use crate::manifest::Document;
-
-/// The longest time of a question. Far more than a gate has in earnest
-/// (`policy.timeout`): a busy machine must not look like another policy.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The port of OPA where no manifest says otherwise.
 const OPA_PORT: u16 = 8181;
@@ -44,7 +41,7 @@ pub(super) async fn run(common: &Common, args: ReplayArgs) -> Result<ExitCode, F
         policies: args.policies.unwrap_or_else(|| project.policies()),
         data: args.data,
         by,
-        timeout: TIMEOUT,
+        timeout: REPLAY_TIMEOUT,
     };
     let (is_json, paint) = (common.json, Paint::detect(common.no_color));
     let replayed = tokio::task::spawn_blocking(move || {
