@@ -11,7 +11,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use swiftdeploy::clock::SystemClock;
 use swiftdeploy::domain::Target;
-use swiftdeploy::engine::{Action, Event, OperationId, StateEvent};
+use swiftdeploy::engine::{Action, Event, OperationId, Replayed, StateEvent};
+use swiftdeploy::policy::Decision;
+use swiftdeploy::policy::explain::{Explanation, unexplained};
 use swiftdeploy::runtime::{LogLine, LogRequest};
 use swiftdeploy::tui::{self, Backend, Header, Options};
 use tokio::sync::{broadcast, mpsc};
@@ -48,6 +50,14 @@ impl Backend for Panicking {
 
     async fn belongings(&self) -> Result<Vec<String>, String> {
         Ok(Vec::new())
+    }
+
+    async fn explain(&self, decision: Decision) -> Explanation {
+        unexplained(&decision)
+    }
+
+    async fn replay(&self) -> Result<Replayed, String> {
+        Err("there is no history here".into())
     }
 
     fn header(&self) -> Header {

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
         check: Option<PathBuf>,
     },
-    /// Ask, explain and test the policies
+    /// Ask, explain, replay and test the policies
     Policy {
         #[command(subcommand)]
         command: PolicyCommand,
@@ -228,13 +229,62 @@ pub(super) enum PolicyCommand {
         /// `infra`, `canary` or a gate of your own
         gate: String,
     },
-    /// The decision with every fact, limit and rule
+    /// A decision with every rule, fact and limit
+    ///
+    /// Asks a gate and tells where its answer comes from: the file and line of
+    /// the rule behind the verdict, each comparison and each violation, the
+    /// fact that was observed, and the key of data.json that holds the limit.
+    /// With --seq it explains a decision of the history, as it was recorded.
     Explain {
         /// `infra`, `canary` or a gate of your own
-        gate: String,
+        #[arg(required_unless_present = "seq")]
+        gate: Option<String>,
+        /// The decision with this number in the history, in place of a new one
+        #[arg(long, value_name = "N", conflicts_with = "gate")]
+        seq: Option<u64>,
     },
+    /// Which recorded decisions would be answered otherwise now
+    ///
+    /// Asks every decision of the history again, with the facts as they were
+    /// recorded, and lists those whose verdict or cause would be another one.
+    /// Decisions that had no answer then (the engine was down, late, stale) are
+    /// counted apart. Nothing is recorded.
+    ///
+    /// Exit codes: 0 when all of the history was replayed, whatever changed;
+    /// 1 when part of it cannot be read or its chain is broken; with --check
+    /// also 1 when an answer would change.
+    Replay(ReplayArgs),
     /// Run the Rego tests in policies/
     Test,
+}
+
+/// How the history is replayed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReplayArgs {
+    /// Limits from this file, in place of the policies' data.json
+    #[arg(long, value_name = "FILE")]
+    pub(super) data: Option<PathBuf>,
+    /// The policies in this folder, in place of policies/
+    #[arg(long, value_name = "DIR")]
+    pub(super) policies: Option<PathBuf>,
+    /// Who is asked. An OPA must have loaded the same policies
+    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
+    pub(super) engine: EngineArg,
+    /// Where the OPA is; default the manifest's `policy.port` on this machine
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) at: Option<SocketAddr>,
+    /// Exit 1 if an answer would change
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+/// The policy engines by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineArg {
+    /// In this process
+    Embedded,
+    /// A running Open Policy Agent
+    Opa,
 }
 
 impl Command {

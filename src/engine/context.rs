@@ -200,6 +200,8 @@ impl Context {
             },
             engine: serde_json::to_value(&decision.engine).unwrap_or_default(),
             revision: decision.revision.clone(),
+            took_us: u64::try_from(decision.took.as_micros()).ok(),
+            fault: decision.fault.as_ref().and_then(|fault| serde_json::to_value(fault).ok()),
         })
         .await
     }

@@ -19,12 +19,15 @@ mod generate;
 mod halt;
 mod journal;
 mod lock;
+mod look_back;
 mod measure;
 mod memory;
 mod metrics;
 mod operation;
 mod probe;
 mod project;
+mod recall;
+mod replay;
 mod round;
 mod run;
 mod session;
@@ -41,8 +44,11 @@ pub use event::{
     Event, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent, StepId,
     StepResult,
 };
+pub use look_back::{REPLAY_TIMEOUT, Replayed};
 pub use metrics::{GroupMetrics, NoWindow, Seen};
 pub use project::Project;
+pub use recall::{RecordedDecision, recorded_decision};
+pub use replay::{ChangedDecision, ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay};
 pub use session::{Assemble, RealParts, Session, engine_kind};
 pub use state::{ChaosStatus, Connection, GateView, GeneratedState, Live, Reading, Sample};
 pub use watch::Looker;

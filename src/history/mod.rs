@@ -16,6 +16,7 @@ mod files;
 mod head;
 mod lines;
 mod read;
+mod reading;
 mod record;
 pub mod report;
 mod rotate;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use error::HistoryError;
 pub use read::{Records, read_all};
+pub use reading::{ChainCheck, RawLine, RawLines, ReadLine, read_checked};
 pub use record::{Actor, Entry, Record};
 pub use store::{History, Limits};
 pub use verify::{Fault, FaultKind, Loss, VerifyReport, verify};

@@ -87,6 +87,14 @@ pub enum Entry {
         engine: Value,
         /// The revision of the policies.
         revision: String,
+        /// How long the question took, in microseconds; histories of older
+        /// versions do not tell.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        took_us: Option<u64>,
+        /// Why there was no answer that could be obeyed, where there was none;
+        /// older versions tell it in `reasons` alone.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        fault: Option<Value>,
     },
     /// The manifest's mode changed.
     ModeChange {

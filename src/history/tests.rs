@@ -129,6 +129,8 @@ fn every_kind_of_entry_is_read_as_it_was_written() {
             reasons: vec!["because".into()],
             engine: serde_json::json!("opa"),
             revision: "3f9c".into(),
+            took_us: Some(412),
+            fault: Some(serde_json::json!({ "fault": "undefined", "package": "infra" })),
         },
         Entry::ChaosInjected {
             fault: "slow".into(),

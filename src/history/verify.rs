@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::chain::{self, Link};
+use super::chain::Link;
 use super::error::HistoryError;
 use super::files::CURRENT;
-use super::lines::{Lines, Placed};
+use super::reading::{ReadLine, read_checked};
 use super::record::{Entry, Record};
 use super::rotate::REMOVAL;
 use super::store::LOSS;
@@ -120,18 +120,17 @@ impl VerifyReport {
 /// Reads the whole history and checks it against itself and the head. Memory
 /// does not grow with it; nothing is changed.
 pub fn verify(dir: &Path) -> Result<VerifyReport, HistoryError> {
-    let lines = Lines::open(dir)?;
-    let mut check = Check::new(lines.count, lines.head.clone());
-    for placed in lines {
-        if let Err(fault) = check.line(placed?) {
-            return Ok(check.report(Some(*fault)));
+    let (lines, mut chain) = read_checked(dir)?;
+    for line in lines {
+        chain.follow(&line?.read());
+        if chain.is_broken() {
+            break;
         }
     }
-    let fault = check.end(dir).err().map(|fault| *fault);
-    Ok(check.report(fault))
+    Ok(chain.finish())
 }
 
-type Checked = Result<(), Box<Fault>>;
+pub(super) type Checked = Result<(), Box<Fault>>;
 
 /// A record that was read, and where.
 #[derive(Debug, Clone)]
@@ -156,7 +155,7 @@ struct Doubt {
 }
 
 #[derive(Debug)]
-struct Check {
+pub(super) struct Check {
     parts: usize,
     head: Option<Link>,
     records: u64,
@@ -172,7 +171,7 @@ struct Check {
 }
 
 impl Check {
-    fn new(parts: usize, head: Option<Link>) -> Self {
+    pub(super) fn new(parts: usize, head: Option<Link>) -> Self {
         Self {
             parts,
             head,
@@ -187,19 +186,19 @@ impl Check {
         }
     }
 
-    fn line(&mut self, placed: Placed) -> Checked {
-        let Placed { path, number, named_seq, line } = placed;
-        let fault = |kind| Fault { file: path.as_ref().clone(), line: number, kind };
-        if !line.is_whole && named_seq.is_none() {
+    pub(super) fn line(&mut self, read: &ReadLine) -> Checked {
+        let fault = |kind| Fault { file: read.path.as_ref().clone(), line: read.number, kind };
+        if read.is_torn_end() {
             self.remarks.push(format!(
                 "a crash cut off the writing of the last line ({} bytes); the next record sets it aside",
-                line.bytes.len()
+                read.length
             ));
             return Ok(());
         }
-        let record = match chain::parse(&line.bytes) {
-            Ok(_) if !line.is_whole => Err("it has no line end, but other records follow".to_owned()),
-            parsed => parsed,
+        let record = match &read.parsed {
+            Ok(_) if !read.is_whole => Err("it has no line end, but other records follow".to_owned()),
+            Ok(record) => Ok(record),
+            Err(reason) => Err(reason.clone()),
         };
         let record = match record {
             Ok(record) => record,
@@ -208,16 +207,16 @@ impl Check {
                 return Err(fault(FaultKind::NotARecord { reason }).into());
             }
         };
-        let link = Link { seq: record.seq, hash: chain::hash(&line.bytes) };
-        let here = Seen { link, path: Arc::clone(&path), line: number };
-        self.settle(Some((&record, &here)))?;
-        if let Some(named) = named_seq
-            && number == 1
+        let link = Link { seq: record.seq, hash: read.hash.clone() };
+        let here = Seen { link, path: Arc::clone(&read.path), line: read.number };
+        self.settle(Some((record, &here)))?;
+        if let Some(named) = read.named_seq
+            && read.number == 1
             && named != record.seq
         {
             return Err(fault(FaultKind::Misnamed { named, found: record.seq }).into());
         }
-        self.follow(&record, &here)?;
+        self.follow(record, &here)?;
         self.remember(record, here);
         Ok(())
     }
@@ -263,7 +262,7 @@ impl Check {
         Err(edited.fault(FaultKind::Edited { seq: edited.link.seq }).into())
     }
 
-    fn remember(&mut self, record: Record, here: Seen) {
+    fn remember(&mut self, record: &Record, here: Seen) {
         self.records += 1;
         if let Some(head) = &self.head
             && head.seq == here.link.seq
@@ -282,12 +281,12 @@ impl Check {
             }
         }
         if self.first.is_none() {
-            self.first = Some((here.clone(), record.prev));
+            self.first = Some((here.clone(), record.prev.clone()));
         }
         self.last = Some(here);
     }
 
-    fn end(&mut self, dir: &Path) -> Checked {
+    pub(super) fn end(&mut self, dir: &Path) -> Checked {
         self.settle(None)?;
         if let Some((first, _)) = &self.first
             && first.link.seq > 1
@@ -321,7 +320,7 @@ impl Check {
         Ok(())
     }
 
-    fn report(self, fault: Option<Fault>) -> VerifyReport {
+    pub(super) fn report(self, fault: Option<Fault>) -> VerifyReport {
         VerifyReport {
             records: self.records,
             parts: self.parts,

@@ -74,6 +74,14 @@ impl PolicyBundle {
     /// missing, no JSON or without `thresholds`, or there is a data file that
     /// OPA would load and the embedded engine would not.
     pub fn load(dir: &Path) -> Result<Self, Fault> {
+        Self::load_with(dir, &dir.join(DATA_FILE))
+    }
+
+    /// Reads a folder, but the limits from another file than its `data.json`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(dir: &Path, data_file: &Path) -> Result<Self, Fault> {
         let mut found = Found::default();
         walk(dir, "", 0, &mut found)?;
         found.rego.sort();
@@ -91,8 +99,8 @@ impl PolicyBundle {
         if modules.is_empty() {
             return Err(unusable(format!("{}: there is no .rego file", dir.display())));
         }
-        let text = read(&dir.join(DATA_FILE))?;
-        let data = parse_data(&dir.join(DATA_FILE), &text)?;
+        let text = read(data_file)?;
+        let data = parse_data(data_file, &text)?;
         let revision = revision_of(&modules, &text);
         Ok(Self { modules, tests, data, revision })
     }

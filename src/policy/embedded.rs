@@ -26,16 +26,16 @@ pub struct EmbeddedEngine {
 
 /// What is kept between questions, and of which content it was made.
 #[derive(Clone)]
-struct Compiled {
+pub(super) struct Compiled {
     revision: String,
     interpreter: Interpreter,
 }
 
 /// What one evaluation gave.
-struct Evaluated {
+pub(super) struct Evaluated {
     revision: String,
-    result: Value,
-    outcome: Result<Answer, Fault>,
+    pub(super) result: Value,
+    pub(super) outcome: Result<Answer, Fault>,
 }
 
 impl EmbeddedEngine {
@@ -93,7 +93,8 @@ impl Evaluated {
     }
 }
 
-fn evaluate(
+/// One question to policies that were read.
+pub(super) fn evaluate(
     bundle: &PolicyBundle,
     compiled: &Mutex<Option<Compiled>>,
     package: &str,

@@ -7,15 +7,18 @@
 //! [`OpaEngine`] asks Open Policy Agent over HTTP, [`EmbeddedEngine`]
 //! evaluates the same files in this process; [`PolicyBundle`] is what is on
 //! disk, [`testing`] runs the policies' own tests, [`check`] finds what OPA would
-//! not load.
+//! not load, [`explain`] finds where a decision comes from, [`replay`] asks
+//! recorded decisions again.
 
 pub mod answer;
 mod bundle;
 pub mod check;
 mod embedded;
+pub mod explain;
 mod model;
 mod opa;
 mod rego;
+pub mod replay;
 mod settle;
 pub mod testing;
 mod waiting;

@@ -50,7 +50,8 @@ impl Interpreter {
         Self::of_modules(bundle.modules().iter().chain(bundle.tests()), bundle.data(), limit)
     }
 
-    fn of_modules<'a>(
+    /// Some files with some data.
+    pub(super) fn of_modules<'a>(
         modules: impl Iterator<Item = &'a Module>,
         data: &Value,
         limit: Duration,

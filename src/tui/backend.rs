@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::domain::Target;
-use crate::engine::{Action, Event, OperationId, StateEvent};
+use crate::engine::{Action, Event, OperationId, Replayed, StateEvent};
+use crate::policy::Decision;
+use crate::policy::explain::Explanation;
 use crate::runtime::{LogLine, LogRequest};
 
 /// The engine as the terminal app sees it.
@@ -36,6 +38,12 @@ pub trait Backend: Send + Sync {
 
     /// What a teardown would remove, by name.
     async fn belongings(&self) -> Result<Vec<String>, String>;
+
+    /// Where a decision comes from.
+    async fn explain(&self, decision: Decision) -> Explanation;
+
+    /// Which recorded decisions would be answered otherwise now.
+    async fn replay(&self) -> Result<Replayed, String>;
 
     /// What does not change while the app runs.
     fn header(&self) -> Header;

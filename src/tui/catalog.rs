@@ -54,6 +54,7 @@ pub const ALL: &[Entry] = &[
     entry("test", "load more", "probe traffic: 100/s for 60 s", Command::Ask(Ask::Load(100, 60))),
     entry("look", "logs", "of the service, the proxy, the policy engine", Command::Open(Open::Logs)),
     entry("look", "decisions", "the gates' answers in full", Command::Open(Open::Decision)),
+    entry("look", "replay", "recorded decisions that would differ now", Command::Open(Open::Replay)),
     entry("look", "last plan", "the plan that was made last", Command::Open(Open::Plan)),
     entry("look", "audit", "write audit_report.md", Command::Ask(Ask::Audit)),
     entry("end", "teardown", "remove everything of this project", Command::Open(Open::Teardown)),

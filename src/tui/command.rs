@@ -162,6 +162,8 @@ pub enum Open {
     Decision,
     /// The last plan.
     Plan,
+    /// The recorded decisions asked again.
+    Replay,
 }
 
 /// A movement.

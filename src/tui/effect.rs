@@ -2,6 +2,7 @@
 //! compare it.
 
 use crate::engine::Action;
+use crate::policy::Decision;
 
 /// Please do.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,18 @@ pub enum Effect {
     CloseLogs,
     /// Find out what a teardown would remove.
     ListBelongings {
+        /// Comes back with the answer.
+        generation: u64,
+    },
+    /// Find out where a decision comes from.
+    Explain {
+        /// The decision.
+        decision: Box<Decision>,
+        /// Comes back with the answer.
+        generation: u64,
+    },
+    /// Ask the recorded decisions again.
+    Replay {
         /// Comes back with the answer.
         generation: u64,
     },

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc};
 
 use super::backend::{Backend, Header};
-use crate::engine::{Action, Engine, Event, OperationId, StateEvent};
+use crate::engine::{Action, Engine, Event, OperationId, Replayed, StateEvent};
+use crate::policy::Decision;
+use crate::policy::explain::Explanation;
 use crate::runtime::{LogLine, LogRequest};
 
 #[async_trait]
@@ -35,6 +37,14 @@ impl Backend for Engine {
 
     async fn belongings(&self) -> Result<Vec<String>, String> {
         Self::belongings(self).await
+    }
+
+    async fn explain(&self, decision: Decision) -> Explanation {
+        Self::explain(self, decision).await
+    }
+
+    async fn replay(&self) -> Result<Replayed, String> {
+        Self::replay(self).await
     }
 
     fn header(&self) -> Header {

@@ -1,7 +1,8 @@
 //! What can happen to the terminal app, nested by area so that every match is
 //! exhaustive without a catch-all arm.
 
-use crate::engine::{Event, OperationId, StateEvent};
+use crate::engine::{Event, OperationId, Replayed, StateEvent};
+use crate::policy::explain::Explanation;
 
 use super::keymap::Chord;
 use super::view::Measured;
@@ -71,6 +72,20 @@ pub enum Reply {
         generation: u64,
         /// Why, when it is an error.
         error: Option<String>,
+    },
+    /// Where a decision comes from.
+    Explained {
+        /// For which view.
+        generation: u64,
+        /// The places.
+        explanation: Box<Explanation>,
+    },
+    /// What a replay of the history found.
+    Replayed {
+        /// For which view.
+        generation: u64,
+        /// The findings, or why there are none.
+        result: Result<Box<Replayed>, String>,
     },
     /// What a teardown would remove.
     Belongings {

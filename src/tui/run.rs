@@ -191,6 +191,8 @@ impl<S: Screen> Session<S> {
             Effect::OpenLogs { service, generation } => tasks.open_logs(service, generation),
             Effect::CloseLogs => tasks.close_logs(),
             Effect::ListBelongings { generation } => tasks.list_belongings(generation),
+            Effect::Explain { decision, generation } => tasks.explain(*decision, generation),
+            Effect::Replay { generation } => tasks.replay(generation),
             Effect::Repaint => self.screen.clear()?,
             Effect::Suspend => self.screen.suspend()?,
             // The loop has left before.

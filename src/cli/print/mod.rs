@@ -1,17 +1,21 @@
 //! Events as lines: for people, or as JSON. The only place that writes to
 //! standard output, with the commands beside it.
 
+mod explain;
 mod json;
 mod metrics;
 mod people;
+mod replay;
 mod status;
 
 use std::io::{self, IsTerminal, Write};
 
+pub(super) use explain::{Told, explained};
 pub(super) use json::{Json, error_line};
 pub(super) use metrics::{figure_lines, group_json, group_lines};
 pub(super) use people::{People, verdict};
-pub(super) use status::{StatusView, explained, status_json, status_lines};
+pub(super) use replay::{changed_lines, replayed_lines};
+pub(super) use status::{StatusView, status_json, status_lines};
 
 use crate::engine::Event;
 

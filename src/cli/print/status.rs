@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::people::{decision_lines, verdict};
+use super::people::decision_lines;
 use super::{Paint, clean};
 use crate::engine::{ChaosStatus, Connection, GateView, GeneratedState, Live, Sample, StateEvent};
 use crate::manifest::Manifest;
@@ -52,7 +52,7 @@ impl StatusView {
 }
 
 /// The name of a policy for people.
-fn policy_name(gate: &str) -> String {
+pub(super) fn policy_name(gate: &str) -> String {
     match gate {
         "infra" => "Infrastructure policy".into(),
         "canary" => "Canary safety policy".into(),
@@ -93,7 +93,7 @@ pub(in super::super) fn status_lines(view: &StatusView, paint: Paint) -> Vec<Str
     lines
 }
 
-fn field(name: &str, value: &str) -> String {
+pub(super) fn field(name: &str, value: &str) -> String {
     format!("{name:<13} {value}")
 }
 
@@ -161,23 +161,6 @@ fn gate_lines(gate: &GateView, paint: Paint) -> Vec<String> {
         }
     };
     std::iter::once(head).chain(reasons.into_iter().map(|reason| format!("    {reason}"))).collect()
-}
-
-/// A decision for people: verdict, comparisons, reasons.
-pub(in super::super) fn explained(decision: &crate::policy::Decision, paint: Paint) -> Vec<String> {
-    let engine = &decision.engine;
-    let version = engine.version.as_deref().unwrap_or("version unknown");
-    let mut lines = vec![
-        format!("{} {}", paint.strong(&policy_name(&decision.gate)), verdict(decision, paint)),
-        field("decided by", &format!("{} {version} at {}", engine.name, engine.at)),
-        field("revision", &decision.revision),
-        field("took", &super::people::took(decision.took)),
-        String::new(),
-    ];
-    lines.extend(decision_lines(decision, paint));
-    lines.push(String::new());
-    lines.extend(decision.reasons.iter().map(|reason| format!("- {}", clean(reason))));
-    lines
 }
 
 /// The state as one JSON object.

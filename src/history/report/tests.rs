@@ -68,6 +68,8 @@ fn story(text: &str) -> Vec<Record> {
             reasons: vec![say("disk 80 GB >= 10 GB"), say("load 0.4 <= 2")],
             engine: json!({ "address": "http://127.0.0.1:8181", "name": say("opa"), "version": "1.19.1" }),
             revision: say("3f9c"),
+            took_us: None,
+            fault: None,
         },
         Entry::OperationFinished {
             operation_id: "1".into(),

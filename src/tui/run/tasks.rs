@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::engine::Action;
+use crate::policy::Decision;
 use crate::runtime::LogRequest;
 use crate::tui::backend::Backend;
 use crate::tui::message::{Message, Reply};
@@ -76,6 +77,26 @@ impl Tasks {
             let result = backend.belongings().await;
             // A loop that has ended needs no answer.
             let _ended = sender.send(Message::Reply(Reply::Belongings { generation, result })).await;
+        });
+    }
+
+    /// Finds out where a decision comes from.
+    pub fn explain(&mut self, decision: Decision, generation: u64) {
+        let backend = Arc::clone(&self.backend);
+        let sender = self.sender.clone();
+        self.running.spawn(async move {
+            let explanation = Box::new(backend.explain(decision).await);
+            let _ended = sender.send(Message::Reply(Reply::Explained { generation, explanation })).await;
+        });
+    }
+
+    /// Asks the recorded decisions again.
+    pub fn replay(&mut self, generation: u64) {
+        let backend = Arc::clone(&self.backend);
+        let sender = self.sender.clone();
+        self.running.spawn(async move {
+            let result = backend.replay().await.map(Box::new);
+            let _ended = sender.send(Message::Reply(Reply::Replayed { generation, result })).await;
         });
     }
 

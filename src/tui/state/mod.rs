@@ -12,7 +12,7 @@ mod watch;
 pub use activity::{Activity, End, Item, OperationView, StepView};
 pub use input::Input;
 pub use logs::{LogStatus, LogText, Logs, TAIL};
-pub use overlay::{ChaosMenu, Overlay, Teardown};
+pub use overlay::{ChaosMenu, DecisionView, Overlay, ReplayView, Teardown};
 pub use possible::{Promotions, chaos_obstacle};
 pub use ring::Ring;
 pub use toasts::{Toast, Toasts, Tone};

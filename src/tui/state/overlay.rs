@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::{Action, ChaosFault};
+use crate::engine::{Action, ChaosFault, Replayed};
+use crate::policy::explain::Explanation;
 use crate::tui::keymap::Mode;
 
 use super::{Input, Logs};
@@ -39,12 +40,9 @@ pub enum Overlay {
     /// Logs.
     Logs(Box<Logs>),
     /// The decisions in full.
-    Decision {
-        /// Which gate.
-        gate: usize,
-        /// First line shown.
-        scroll: usize,
-    },
+    Decision(Box<DecisionView>),
+    /// The recorded decisions asked again.
+    Replay(Box<ReplayView>),
     /// The last plan.
     Plan {
         /// First line shown.
@@ -69,16 +67,43 @@ impl Overlay {
         match self {
             Self::Menu { .. } => Mode::Menu,
             Self::Palette { .. } => Mode::Palette,
-            Self::Help { .. } | Self::Plan { .. } => Mode::Reader,
+            Self::Help { .. } | Self::Plan { .. } | Self::Replay(_) => Mode::Reader,
             Self::Promote { .. } => Mode::Promote,
             Self::Chaos(_) => Mode::Chaos,
             Self::Teardown(_) => Mode::Teardown,
             Self::Logs(logs) if logs.is_filtering => Mode::LogFilter,
             Self::Logs(_) => Mode::Logs,
-            Self::Decision { .. } => Mode::Decision,
+            Self::Decision(_) => Mode::Decision,
             Self::ConfirmCancel { .. } | Self::ConfirmQuit { .. } => Mode::Confirm,
         }
     }
+}
+
+/// A decision in full. The decision is the one of now; where it comes from is
+/// asked for when it is shown, and again when it becomes another one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DecisionView {
+    /// Which gate.
+    pub gate: usize,
+    /// First line shown.
+    pub scroll: usize,
+    /// Replies with another one belong to another decision.
+    pub generation: u64,
+    /// What was asked about last.
+    pub asked: Option<String>,
+    /// Where it comes from; `None` while it is being found out.
+    pub explanation: Option<Box<Explanation>>,
+}
+
+/// The recorded decisions asked again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayView {
+    /// First line shown.
+    pub scroll: usize,
+    /// Replies with another one belong to another view.
+    pub generation: u64,
+    /// What was found; `None` while it is under way.
+    pub found: Option<Result<Box<Replayed>, String>>,
 }
 
 /// The chaos menu: a fault and its values.

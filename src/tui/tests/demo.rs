@@ -12,9 +12,11 @@ use super::fixtures::*;
 use crate::clock::SystemClock;
 use crate::domain::{Mode, Slot};
 use crate::engine::{
-    Action, Connection, Event, GeneratedState, OperationEvent, OperationId, Outcome, Sample, StateEvent,
-    StepResult,
+    Action, Connection, Event, GeneratedState, OperationEvent, OperationId, Outcome, Replayed, Sample,
+    StateEvent, StepResult,
 };
+use crate::policy::Decision;
+use crate::policy::explain::{Explanation, unexplained};
 use crate::runtime::{LogLine, LogRequest};
 use crate::tui::backend::{Backend, Header};
 use crate::tui::{Options, run};
@@ -114,6 +116,14 @@ impl Backend for Demo {
 
     async fn belongings(&self) -> Result<Vec<String>, String> {
         Ok((0..20).map(|number| format!("container shop-{number}")).collect())
+    }
+
+    async fn explain(&self, decision: Decision) -> Explanation {
+        unexplained(&decision)
+    }
+
+    async fn replay(&self) -> Result<Replayed, String> {
+        Err("no history here".into())
     }
 
     fn header(&self) -> Header {

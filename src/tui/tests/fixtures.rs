@@ -15,13 +15,15 @@ use crate::clock::SystemClock;
 use crate::domain::stack::Role;
 use crate::domain::{Mode, Release, Routes, Share, Slot, Target};
 use crate::engine::{
-    Action, ChaosStatus, Connection, Event, GateView, GeneratedState, Live, OperationEvent, OperationId,
-    Outcome, Reading, Sample, StateEvent, StepResult,
+    Action, ChangedDecision, ChaosStatus, Connection, Event, GateView, GeneratedState, Live, OperationEvent,
+    OperationId, Outcome, Reading, ReplayBy, ReplayOptions, Replayed, Sample, StateEvent, StepResult, replay,
 };
 use crate::manifest::{
     Canary, Health as HealthSection, Manifest, MetricNames, Network, Nginx, OperatorAccess, PolicySection,
     Pull, Resources, Service, Split, Status,
 };
+use crate::policy::explain::{Explanation, LimitAt, Place, Trace};
+use crate::policy::replay::{Change, Side};
 use crate::policy::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
 use crate::runtime::{EngineInfo, Health, Instance, Usage};
 use crate::telemetry::{Measured, P99};
@@ -159,8 +161,8 @@ impl World {
         update(&mut self.state, message, self.now)
     }
 
-    pub fn watch(&mut self, event: StateEvent) {
-        self.tell(Message::Engine(Event::State(event)));
+    pub fn watch(&mut self, event: StateEvent) -> Vec<Effect> {
+        self.tell(Message::Engine(Event::State(event)))
     }
 
     pub fn operation(&mut self, event: OperationEvent) -> Vec<Effect> {
@@ -488,4 +490,72 @@ pub fn opa_stale() -> GateView {
 
 fn not_asked(gate: &str, blocks: &str) -> GateView {
     GateView { gate: gate.into(), blocks: blocks.into(), decision: None }
+}
+
+/// Where the failing canary's decision comes from.
+pub fn explanation() -> Explanation {
+    let place =
+        |line, rule: &str| Some(Place { file: "policies/canary.rego".into(), line, rule: Some(rule.into()) });
+    let trace = |name: &str, fact: &str, line, rule| Trace {
+        name: name.into(),
+        rule: place(line, rule),
+        fact: Some(fact.into()),
+        source: Some("app-green".into()),
+        limit: Some(LimitAt::Data { key: format!("thresholds.{fact}") }),
+    };
+    Explanation {
+        rule: place(71, "verdict"),
+        checks: vec![
+            trace("error_rate", "error_rate", 118, "checks"),
+            Trace { rule: None, ..trace("p99_latency_ms", "p99_latency_ms", 119, "checks") },
+        ],
+        violations: vec![trace("error_rate_high", "error_rate", 320, "too_many_errors")],
+        revision: "3f9c2ab41d07".into(),
+        note: None,
+    }
+}
+
+/// A replay that found one change among 812 decisions.
+pub fn replay_report() -> Replayed {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in crate::policy::STARTERS {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let options = ReplayOptions {
+        root: folder.path().to_owned(),
+        policies: folder.path().to_owned(),
+        data: None,
+        by: ReplayBy::Embedded,
+        timeout: Duration::from_secs(20),
+    };
+    let mut report = replay(&options, &SystemClock::shared(), &mut |_| Ok(())).unwrap();
+    report.decisions = 812;
+    report.same = 800;
+    report.reworded = 8;
+    report.changed = 1;
+    report.transitions = BTreeMap::from([("PASS -> FAIL".to_owned(), 1)]);
+    let down = "policy engine not running: nothing answers at 127.0.0.1:8181";
+    report.no_answer_then = BTreeMap::from([(down.to_owned(), 3)]);
+    report.revision = "3f9c2ab41d07".into();
+    report.elapsed = Duration::from_millis(48);
+    let side = |verdict, codes: &[&str], reason: &str| Side {
+        verdict,
+        violations: codes.iter().map(|code| (*code).to_owned()).collect(),
+        reasons: vec![reason.into()],
+        fault: None,
+    };
+    let change = Change {
+        then: side(Verdict::Pass, &[], "error rate 0.6 % is at or below the limit of 1 %"),
+        now: side(Verdict::Fail, &["error_rate_high"], "error rate 0.6 % is above the limit of 0.5 %"),
+        differs: vec!["verdict PASS -> FAIL".into(), "limit of error_rate 0.01 -> 0.005".into()],
+    };
+    let changed = ChangedDecision {
+        seq: 412,
+        timestamp: noon(),
+        operation_id: "op-7".into(),
+        gate: "canary".into(),
+        revision: "0a1b2c3d4e5f".into(),
+        change,
+    };
+    Replayed { report, changes: vec![changed], unreadable: None }
 }

@@ -353,3 +353,39 @@ fn the_next_deadline_is_the_next_second_of_the_clock_or_the_spinner() {
     world.begin("op-1", Action::Deploy);
     assert_eq!(wait(&world), Duration::from_millis(100));
 }
+
+fn asked_about(effects: &[Effect]) -> Vec<(&str, u64)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Explain { decision, generation } => Some((decision.gate.as_str(), *generation)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_decision_is_explained_when_it_is_shown_and_again_when_it_is_another_one() {
+    let mut world = World::failing_canary();
+    world.keys("4");
+    let first = world.key(KeyCode::Enter);
+    let [("canary", generation)] = asked_about(&first)[..] else { panic!("{first:?}") };
+
+    // New figures of the same comparisons need no new explanation.
+    let mut gate = failing_canary_gate();
+    gate.decision.as_mut().unwrap().checks[0].observed = serde_json::json!(0.6);
+    assert_eq!(world.watch(StateEvent::Gates(vec![passing_infra(), gate.clone()])), []);
+
+    gate.decision.as_mut().unwrap().revision = "ffffffffffff".into();
+    let again = world.watch(StateEvent::Gates(vec![passing_infra(), gate]));
+    assert_eq!(asked_about(&again), [("canary", generation + 1)]);
+
+    // The answer to the first question belongs to another decision.
+    let late = Reply::Explained { generation, explanation: Box::new(explanation()) };
+    world.tell(Message::Reply(late));
+    let Some(Overlay::Decision(view)) = world.state.overlays.last() else { panic!("it is open") };
+    assert_eq!(view.explanation, None);
+
+    let other = world.key(KeyCode::Right);
+    assert_eq!(asked_about(&other), [("infra", generation + 2)]);
+}

@@ -102,6 +102,30 @@ pub fn decision() -> World {
     world
 }
 
+/// The same, with the rules, facts and limits behind the decision.
+pub fn explained() -> World {
+    let mut world = decision();
+    let generation = world.state.generation;
+    world.tell(Message::Reply(Reply::Explained { generation, explanation: Box::new(explanation()) }));
+    world
+}
+
+/// The recorded decisions are asked again.
+pub fn replaying() -> World {
+    let mut world = World::stable();
+    world.keys(":replay");
+    world.key(KeyCode::Enter);
+    world
+}
+
+/// The recorded decisions were asked again.
+pub fn replayed() -> World {
+    let mut world = replaying();
+    let generation = world.state.generation;
+    world.tell(Message::Reply(Reply::Replayed { generation, result: Ok(Box::new(replay_report())) }));
+    world
+}
+
 /// A plan was made.
 pub fn plan() -> World {
     let mut world = World::stable();

@@ -226,6 +226,18 @@ fn decision_in_full() {
 }
 
 #[test]
+fn decision_with_the_rules_facts_and_limits_behind_it() {
+    assert_snapshot!(scenes::explained().draw(100, 44));
+}
+
+#[test]
+fn replay_of_the_recorded_decisions() {
+    let asked = scenes::replaying().draw(100, 30).to_string();
+    assert!(asked.contains("asking the recorded decisions again"), "{asked}");
+    assert_snapshot!(scenes::replayed().draw(100, 30));
+}
+
+#[test]
 fn plan() {
     assert_snapshot!(scenes::plan().draw(120, 36));
 }

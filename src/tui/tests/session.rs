@@ -15,7 +15,9 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::fixtures::{engine_info, header, noon};
 use crate::clock::SystemClock;
 use crate::domain::Target;
-use crate::engine::{Action, Connection, Event, OperationEvent, OperationId, Outcome, StateEvent};
+use crate::engine::{Action, Connection, Event, OperationEvent, OperationId, Outcome, Replayed, StateEvent};
+use crate::policy::Decision;
+use crate::policy::explain::{Explanation, unexplained};
 use crate::runtime::{LogLine, LogRequest};
 use crate::tui::backend::{Backend, Header};
 use crate::tui::farewell::Farewell;
@@ -75,6 +77,14 @@ impl Backend for Fake {
 
     async fn belongings(&self) -> Result<Vec<String>, String> {
         Ok(vec!["container shop-nginx".into()])
+    }
+
+    async fn explain(&self, decision: Decision) -> Explanation {
+        unexplained(&decision)
+    }
+
+    async fn replay(&self) -> Result<Replayed, String> {
+        Err("no history here".into())
     }
 
     fn header(&self) -> Header {

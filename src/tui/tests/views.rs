@@ -81,8 +81,9 @@ views! {
     Teardown: "overlay/teardown.rs", scenes::teardown();
     Logs: "overlay/logs.rs", scenes::logs();
     LogFilter: "overlay/logs.rs", typing_a_filter();
-    Decision: "overlay/decision.rs", scenes::decision();
+    Decision: "overlay/decision.rs", scenes::explained();
     Plan: "overlay/plan.rs", scenes::plan();
+    Replay: "overlay/replay.rs", scenes::replayed();
     ConfirmCancel: "overlay/confirm.rs", cancelling();
     ConfirmQuit: "overlay/confirm.rs", scenes::leaving();
 }
@@ -149,6 +150,7 @@ const fn of_overlay(top: &Overlay) -> View {
         Overlay::Logs(_) => View::Logs,
         Overlay::Decision { .. } => View::Decision,
         Overlay::Plan { .. } => View::Plan,
+        Overlay::Replay(_) => View::Replay,
         Overlay::ConfirmCancel { .. } => View::ConfirmCancel,
         Overlay::ConfirmQuit { .. } => View::ConfirmQuit,
     }

@@ -6,10 +6,13 @@ use crate::engine::{Action, ChaosFault, LoadPlan};
 use crate::policy::Decision;
 use crate::tui::command::{Ask, Command, LogCommand, Open, Pane};
 use crate::tui::effect::Effect;
-use crate::tui::state::{ChaosMenu, Input, Logs, Overlay, Promotions, State, Teardown, Tone, chaos_obstacle};
+use crate::tui::state::{
+    ChaosMenu, DecisionView, Input, Logs, Overlay, Promotions, ReplayView, State, Teardown, Tone,
+    chaos_obstacle,
+};
 use crate::tui::theme::ThemeName;
 
-use super::{keys, overlays};
+use super::{decisions, keys, overlays};
 
 /// How long leaving waits for the operation that was cancelled for it.
 const LEAVE_GRACE: Duration = Duration::from_mins(1);
@@ -173,8 +176,16 @@ fn open(state: &mut State, what: Open) -> Vec<Effect> {
             if state.watch.gates.is_empty() {
                 state.toasts.show(Tone::Info, "no gate was asked yet", state.now.instant);
             } else {
-                state.overlays.push(Overlay::Decision { gate, scroll: 0 });
+                let view = DecisionView { gate, ..DecisionView::default() };
+                state.overlays.push(Overlay::Decision(Box::new(view)));
+                return decisions::refresh(state);
             }
+        }
+        Open::Replay => {
+            let generation = state.next_generation();
+            let view = ReplayView { scroll: 0, generation, found: None };
+            state.overlays.push(Overlay::Replay(Box::new(view)));
+            return vec![Effect::Replay { generation }];
         }
         Open::Plan => {
             if state.activity.plan.is_some() {

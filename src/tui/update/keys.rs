@@ -36,7 +36,8 @@ pub fn input(state: &mut State) -> Option<&mut Input> {
         | Overlay::Promote { .. }
         | Overlay::Chaos(_)
         | Overlay::Logs(_)
-        | Overlay::Decision { .. }
+        | Overlay::Decision(_)
+        | Overlay::Replay(_)
         | Overlay::Plan { .. }
         | Overlay::ConfirmCancel { .. }
         | Overlay::ConfirmQuit { .. } => None,

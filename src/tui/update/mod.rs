@@ -2,6 +2,7 @@
 //! effects out. No clock, no I/O.
 
 mod commands;
+mod decisions;
 mod keys;
 mod operation;
 mod overlays;
@@ -33,11 +34,11 @@ pub fn update(state: &mut State, message: Message, now: Now) -> Vec<Effect> {
         }
         Message::Engine(Event::State(event)) => {
             watch::update(state, event);
-            Vec::new()
+            decisions::refresh(state)
         }
         Message::Resynced(resync) => {
             resynced(state, resync);
-            Vec::new()
+            decisions::refresh(state)
         }
         Message::Reply(reply) => {
             replies::update(state, reply);

@@ -5,7 +5,7 @@ use crate::tui::command::{Ask, Move, Pane};
 use crate::tui::effect::Effect;
 use crate::tui::state::{ChaosMenu, Overlay, State, Tone};
 
-use super::commands;
+use super::{commands, decisions};
 
 /// Moves in what has the keys.
 pub fn go(state: &mut State, step: Move) -> Vec<Effect> {
@@ -21,13 +21,15 @@ pub fn go(state: &mut State, step: Move) -> Vec<Effect> {
         Some(Overlay::Help { scroll } | Overlay::Plan { scroll }) => {
             *scroll = scrolled(*scroll, most, page, step);
         }
-        Some(Overlay::Decision { gate, scroll }) => match step {
+        Some(Overlay::Replay(view)) => view.scroll = scrolled(view.scroll, most, page, step),
+        Some(Overlay::Decision(view)) => match step {
             Move::Left | Move::Right => {
-                *gate = beside(*gate, gates, step == Move::Right);
-                *scroll = 0;
+                view.gate = beside(view.gate, gates, step == Move::Right);
+                view.scroll = 0;
+                return decisions::refresh(state);
             }
             Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Home | Move::End => {
-                *scroll = scrolled(*scroll, most, page, step);
+                view.scroll = scrolled(view.scroll, most, page, step);
             }
         },
         Some(Overlay::Promote { is_stable }) => *is_stable = step == Move::Down,
@@ -71,7 +73,10 @@ fn go_logs(state: &mut State, step: Move, page: usize) -> Vec<Effect> {
 /// Yes, this one.
 pub fn accept(state: &mut State) -> Vec<Effect> {
     match state.overlays.last_mut() {
-        None | Some(Overlay::Help { .. } | Overlay::Decision { .. } | Overlay::Plan { .. }) => Vec::new(),
+        None
+        | Some(Overlay::Help { .. } | Overlay::Decision(_) | Overlay::Replay(_) | Overlay::Plan { .. }) => {
+            Vec::new()
+        }
         Some(Overlay::Menu { selected }) => {
             let entry = catalog::ALL.get(*selected);
             state.overlays.pop();
@@ -124,9 +129,9 @@ pub fn clamp(state: &mut State) {
     }
     let most = state.measured.overlay.most();
     match state.overlays.last_mut() {
-        Some(Overlay::Help { scroll } | Overlay::Plan { scroll } | Overlay::Decision { scroll, .. }) => {
-            *scroll = (*scroll).min(most);
-        }
+        Some(Overlay::Help { scroll } | Overlay::Plan { scroll }) => *scroll = (*scroll).min(most),
+        Some(Overlay::Decision(view)) => view.scroll = view.scroll.min(most),
+        Some(Overlay::Replay(view)) => view.scroll = view.scroll.min(most),
         Some(Overlay::Teardown(teardown)) => teardown.scroll = teardown.scroll.min(most),
         Some(
             Overlay::Menu { .. }

@@ -23,6 +23,24 @@ pub fn update(state: &mut State, reply: Reply) {
                 };
             }
         }
+        Reply::Explained { generation, explanation } => {
+            for overlay in &mut state.overlays {
+                if let Overlay::Decision(view) = overlay
+                    && view.generation == generation
+                {
+                    view.explanation = Some(explanation.clone());
+                }
+            }
+        }
+        Reply::Replayed { generation, result } => {
+            for overlay in &mut state.overlays {
+                if let Overlay::Replay(view) = overlay
+                    && view.generation == generation
+                {
+                    view.found = Some(result.clone());
+                }
+            }
+        }
         Reply::Belongings { generation, result } => {
             for overlay in &mut state.overlays {
                 if let Overlay::Teardown(teardown) = overlay
@@ -46,7 +64,8 @@ fn logs(state: &mut State, generation: u64) -> Option<&mut Logs> {
         | Overlay::Promote { .. }
         | Overlay::Chaos(_)
         | Overlay::Teardown(_)
-        | Overlay::Decision { .. }
+        | Overlay::Decision(_)
+        | Overlay::Replay(_)
         | Overlay::Plan { .. }
         | Overlay::ConfirmCancel { .. }
         | Overlay::ConfirmQuit { .. } => None,

@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod plan;
 mod promote;
+mod replay;
 mod teardown;
 
 use ratatui::Frame;
@@ -31,7 +32,8 @@ pub fn draw(state: &State, top: &Overlay, frame: &mut Frame<'_>, body: Rect, the
         Overlay::Chaos(menu) => chaos::draw(state, menu, frame, &canvas),
         Overlay::Teardown(teardown) => teardown::draw(state, teardown, frame, &canvas),
         Overlay::Logs(logs) => logs::draw(logs, frame, &canvas),
-        Overlay::Decision { gate, scroll } => decision::draw(state, *gate, *scroll, frame, &canvas),
+        Overlay::Decision(view) => decision::draw(state, view, frame, &canvas),
+        Overlay::Replay(view) => replay::draw(view, frame, &canvas),
         Overlay::Plan { scroll } => plan::draw(state, *scroll, frame, &canvas),
         Overlay::ConfirmCancel { operation } => confirm::cancel(operation, frame, &canvas),
         Overlay::ConfirmQuit { operation } => confirm::quit(operation, frame, &canvas),

@@ -1,4 +1,8 @@
-//! `policy`: ask a gate, explain its decision, run the Rego tests.
+//! `policy`: ask a gate, explain its decision, replay the recorded ones, run
+//! the Rego tests.
+
+mod explain;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -7,7 +11,7 @@ use serde_json::json;
 use super::super::args::{Common, PolicyCommand};
 use super::super::failure::Failure;
 use super::super::open;
-use super::super::print::{Paint, explained, line, verdict};
+use super::super::print::{Paint, line, verdict};
 use crate::engine::Project;
 use crate::policy::testing::{TestOutcome, run_tests};
 use crate::policy::{Decision, Verdict};
@@ -28,19 +32,9 @@ pub(in super::super) async fn run(common: &Common, command: PolicyCommand) -> Re
             }
             Ok(exit_code(&decision))
         }
-        PolicyCommand::Explain { gate } => {
-            let decision = ask(common, &gate).await?;
-            if common.json {
-                line(&json!({"event": "decision", "decision": decision}).to_string())?;
-            } else {
-                for text in explained(&decision, Paint::detect(common.no_color)) {
-                    line(&text)?;
-                }
-                let facts = serde_json::to_string_pretty(&decision.input).unwrap_or_default();
-                line(&format!("\nfacts: {facts}"))?;
-            }
-            Ok(exit_code(&decision))
-        }
+        PolicyCommand::Explain { gate: _, seq: Some(seq) } => explain::recorded(common, seq).await,
+        PolicyCommand::Explain { gate, seq: None } => explain::now(common, &gate.unwrap_or_default()).await,
+        PolicyCommand::Replay(args) => replay::run(common, args).await,
         PolicyCommand::Test => test(common),
     }
 }
@@ -49,6 +43,12 @@ async fn ask(common: &Common, gate: &str) -> Result<Decision, Failure> {
     let target = open::target(common).await?;
     let engine = open::engine(common, target)?;
     engine.ask_gate(gate).await.map_err(|error| Failure::new(error, "see `swiftdeploy status --once`"))
+}
+
+fn project(common: &Common) -> Result<Project, Failure> {
+    Project::of(&common.manifest).map_err(|error| {
+        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
+    })
 }
 
 fn reasons(decision: &Decision) -> Vec<String> {
@@ -67,9 +67,7 @@ fn exit_code(decision: &Decision) -> ExitCode {
 }
 
 fn test(common: &Common) -> Result<ExitCode, Failure> {
-    let project = Project::of(&common.manifest).map_err(|error| {
-        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
-    })?;
+    let project = project(common)?;
     let report =
         run_tests(&project.policies()).map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
     let paint = Paint::detect(common.no_color);
