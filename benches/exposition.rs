@@ -1,8 +1,8 @@
 //! How long reading a scrape takes, and how much memory, beside
 //! `prometheus-parse` on the same input: `cargo bench --bench exposition`.
 //!
-//! 10,000 lines must take less than 10 ms in the median, and memory must be
-//! bounded by the input; otherwise it ends with exit code 1.
+//! 10,000 lines must take less than 10 ms, and memory must be bounded by the
+//! input; otherwise it ends with exit code 1.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -21,12 +21,12 @@ use swiftdeploy::telemetry::{Names, Scraper, compare};
 
 const LINES: usize = 10_000;
 const LIMIT: Duration = Duration::from_millis(10);
-const RUNS: usize = 51;
+const RUNS: u32 = 51;
 /// The largest body that is read at all.
 const LARGEST: usize = Scraper::LIMIT;
 /// How much more memory than its input reading may take: usual lines, and the
 /// shortest lines that there can be, of which each becomes a sample.
-const MEMORY: [f64; 2] = [8.0, 48.0];
+const MEMORY: [f64; 2] = [8.0, 24.0];
 
 /// Lines as a client with many routes writes them: a counter and a histogram,
 /// without anything that `prometheus-parse` cannot read.
@@ -64,18 +64,44 @@ fn escaped(lines: usize) -> String {
     }) + "# EOF\n"
 }
 
-/// The median time of [`RUNS`] runs, after some that warm up.
-fn median(mut run: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..RUNS + 5)
+/// How long a run took.
+struct Times {
+    /// By the clock, the median of [`RUNS`] runs.
+    median: Duration,
+    /// On the processor, in the mean; `None` where the system does not tell.
+    /// Other programs lengthen the one above, but not this one.
+    busy: Option<Duration>,
+}
+
+impl Times {
+    /// What is judged.
+    fn own(&self) -> Duration {
+        self.busy.unwrap_or(self.median)
+    }
+}
+
+/// The times of some runs, after some that warm up.
+fn times(mut run: impl FnMut()) -> Times {
+    for _ in 0..5 {
+        run();
+    }
+    let before = busy();
+    let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
             let began = Instant::now();
             run();
             began.elapsed()
         })
-        .skip(5)
         .collect();
+    let busy = busy().zip(before).and_then(|(after, before)| after.checked_sub(before)?.checked_div(RUNS));
     times.sort_unstable();
-    times[RUNS / 2]
+    Times { median: times[times.len() / 2], busy }
+}
+
+/// How long this thread has been on a processor so far.
+fn busy() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// The shortest lines of which no two are the same series.
@@ -121,8 +147,10 @@ fn is_bounded() -> bool {
     })
 }
 
-fn told(what: &str, body: &str, took: Duration) {
-    println!("{what:<44} {:>9} bytes {:>8.2} ms", body.len(), took.as_secs_f64() * 1e3);
+fn told(what: &str, body: &str, times: &Times) {
+    let millis = |time: Duration| format!("{:>8.2} ms", time.as_secs_f64() * 1e3);
+    let busy = times.busy.map(|busy| format!(", {} on the processor", millis(busy))).unwrap_or_default();
+    println!("{what:<44} {:>9} bytes {}{busy}", body.len(), millis(times.median));
 }
 
 fn main() -> ExitCode {
@@ -132,20 +160,20 @@ fn main() -> ExitCode {
     let samples = body.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(samples, LINES);
     println!("{LINES} lines, median of {RUNS} runs");
-    let ours = median(|| {
+    let ours = times(|| {
         assert_eq!(parse(black_box(&body), Format::Text).unwrap().samples().len(), LINES);
     });
-    told("swiftdeploy", &body, ours);
-    let theirs = median(|| {
+    told("swiftdeploy", &body, &ours);
+    let theirs = times(|| {
         let lines = black_box(&body).lines().map(|line| Ok(line.to_owned()));
         assert!(!prometheus_parse::Scrape::parse(lines).unwrap().samples.is_empty());
     });
-    told("prometheus-parse", &body, theirs);
+    told("prometheus-parse", &body, &theirs);
     let hard = escaped(LINES);
-    let hardest = median(|| {
+    let hardest = times(|| {
         assert_eq!(parse(black_box(&hard), Format::OpenMetrics).unwrap().samples().len(), LINES);
     });
-    told("swiftdeploy, OpenMetrics with escapes", &hard, hardest);
+    told("swiftdeploy, OpenMetrics with escapes", &hard, &hardest);
     let later = plain(LINES, 9);
     let names = Names {
         requests: "http_requests_total".into(),
@@ -153,17 +181,17 @@ fn main() -> ExitCode {
         path_label: "path".into(),
         status_label: "status_code".into(),
     };
-    let window = median(|| {
+    let window = times(|| {
         let figures = compare(black_box(&body), &later, &names, Duration::from_secs(30)).unwrap();
         assert_eq!(figures.requests, 2 * 2 * (LINES as u64 / 10));
     });
-    told("swiftdeploy, a window of two such scrapes", &body, window);
+    told("swiftdeploy, a window of two such scrapes", &body, &window);
     let _ = std::io::Write::flush(&mut std::io::stdout());
     if !is_bounded {
         println!("FAILED: more memory than {MEMORY:?} times the input");
         return ExitCode::FAILURE;
     }
-    if ours > LIMIT || hardest > LIMIT {
+    if ours.own() > LIMIT || hardest.own() > LIMIT {
         println!("FAILED: more than {} ms", LIMIT.as_millis());
         return ExitCode::FAILURE;
     }
