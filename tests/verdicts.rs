@@ -55,7 +55,8 @@ fn named(rows: &[Vec<&str>], column: usize) -> BTreeSet<String> {
 fn every_row_has_four_cells_and_a_verdict_and_only_what_is_known_passes() {
     let mut passes = 0;
     let mut count = 0;
-    for section in DOCS.split("\n## ").skip(1) {
+    let of_verdicts = |section: &&str| !section.starts_with("The facts");
+    for section in DOCS.split("\n## ").skip(1).filter(of_verdicts) {
         for row in rows(section.lines().next().unwrap()) {
             assert_eq!(row.len(), 4, "{row:?}");
             assert!(["PASS", "FAIL", "INCONCLUSIVE"].contains(&row[3]), "{row:?}");

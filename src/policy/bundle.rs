@@ -35,6 +35,13 @@ pub const STARTERS: &[(&str, &str)] = &[
     ("infra_test.rego", include_str!("../../policies/infra_test.rego")),
 ];
 
+/// Gates that a project may take over, with their tests, below `policies/`. No
+/// engine loads them: their folder begins with a dot.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    (".examples/freeze.rego", include_str!("../../policies/.examples/freeze.rego")),
+    (".examples/freeze_test.rego", include_str!("../../policies/.examples/freeze_test.rego")),
+];
+
 /// One file of Rego.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {

@@ -23,7 +23,7 @@ mod settle;
 pub mod testing;
 mod waiting;
 
-pub use bundle::{Module, PolicyBundle, STARTERS};
+pub use bundle::{EXAMPLES, Module, PolicyBundle, STARTERS};
 pub use embedded::EmbeddedEngine;
 pub use model::{CheckLine, Decision, EngineId, Fault, Verdict, Violation};
 pub use opa::OpaEngine;

@@ -9,7 +9,7 @@ use super::super::args::Common;
 use super::super::failure::Failure;
 use super::super::print::line;
 use crate::domain::Target;
-use crate::policy::STARTERS;
+use crate::policy::{EXAMPLES, STARTERS};
 
 /// The starter manifest, without a target.
 const MANIFEST: &str = include_str!("../../../assets/starter.yaml");
@@ -38,7 +38,8 @@ pub(in super::super) fn run(common: &Common, dir: &Path) -> Result<ExitCode, Fai
 /// Writes the starters; names what was written.
 pub(in super::super) fn write(dir: &Path, target: Option<Target>) -> Result<Vec<PathBuf>, Failure> {
     let mut files = vec![(dir.join("manifest.yaml"), manifest(target))];
-    files.extend(STARTERS.iter().map(|(name, text)| (dir.join("policies").join(name), (*text).to_owned())));
+    let policies = STARTERS.iter().chain(EXAMPLES);
+    files.extend(policies.map(|(name, text)| (dir.join("policies").join(name), (*text).to_owned())));
     if let Some((there, _)) = files.iter().find(|(path, _)| path.exists()) {
         return Err(Failure::new(
             format!("{} is there already; nothing was written", there.display()),
@@ -84,7 +85,9 @@ mod tests {
         write(&dir, Some(Target::Local)).unwrap();
         let document = Document::load(dir.join("manifest.yaml")).unwrap();
         assert_eq!(document.manifest().target, Some(Target::Local));
-        assert!(dir.join("policies/infra.rego").exists());
+        assert!(
+            dir.join("policies/infra.rego").exists() && dir.join("policies/.examples/freeze.rego").exists()
+        );
         assert!(write(&dir, None).is_err());
     }
 }
