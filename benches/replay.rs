@@ -10,10 +10,9 @@ mod decisions;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use swiftdeploy::clock::SystemClock;
-use swiftdeploy::engine::{ReplayBy, ReplayOptions, ReplayReport, replay};
+use swiftdeploy::engine::{REPLAY_TIMEOUT, ReplayBy, ReplayOptions, ReplayReport, replay};
 
 /// Decisions where the command line names no number.
 const DECISIONS: usize = 100_000;
@@ -46,7 +45,7 @@ fn run(root: &Path, data: Option<&Path>) -> ReplayReport {
         policies: root.join("policies"),
         data: data.map(Path::to_owned),
         by: ReplayBy::Embedded,
-        timeout: Duration::from_secs(1),
+        timeout: REPLAY_TIMEOUT,
     };
     replay(&options, &SystemClock::shared(), &mut |_| Ok(())).unwrap()
 }

@@ -751,7 +751,7 @@ origin_of(kind) := sprintf(" (%s)", [text]) if {
 
 share(value) := sprintf("%v (%v %%)", [value, percent(value)])
 
-percent(value) := round(value * 10000) / 100
+percent(value) := rounded(value * 100, 100)
 
 # Rounded, unless that would print the limit for a value beside it.
 precise(observed, bound, scale) := observed if {
@@ -760,4 +760,6 @@ precise(observed, bound, scale) := observed if {
 	observed >= 0.0001
 } else := rounded(observed, scale)
 
-rounded(value, scale) := round(value * scale) / scale
+# The little more takes halves (1.275) up on every engine: they compute with
+# different precision, and one has 127.4999… where another has 127.5.
+rounded(value, scale) := round((value * scale) + 0.000001) / scale
