@@ -17,6 +17,14 @@ fn new_writes_a_project_once() {
 }
 
 #[test]
+fn validate_tells_what_runs_in_place_of_an_image_that_nobody_looked_for() {
+    let world = World::local();
+    world.edit_manifest(|text| text.replace("swift-deploy-1-node:latest", "registry.example/shop:9"));
+    let instead = "the built-in sample service runs in place of registry.example/shop:9";
+    world.run(&["validate"]).ends_with(0).says("PASS  image present").says(instead);
+}
+
+#[test]
 fn plan_tells_what_would_happen_and_changes_nothing() {
     let world = World::local();
     let plan = world.run(&["plan"]).ends_with(0);

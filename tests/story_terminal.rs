@@ -17,6 +17,7 @@ mod world;
 use std::time::Duration;
 
 use neighbours::Neighbours;
+use rstest::rstest;
 use screen::{DOWN, ENTER, ESC, Screen};
 use world::{Pace, World};
 
@@ -53,10 +54,12 @@ fn choose(app: &mut Screen, name: &str) {
     panic!("no {name:?} in the menu:\n{}", app.text());
 }
 
-#[test]
-fn the_story_by_keys_ends_with_nothing_left_and_nothing_else_touched() {
+#[rstest]
+#[case::in_short_windows(Pace::Quick)]
+#[case::as_new_writes_it(Pace::Shipped)]
+fn the_story_by_keys_ends_with_nothing_left_and_nothing_else_touched(#[case] pace: Pace) {
     neighbours::with_own_processes(|| {
-        let world = World::empty_local(Pace::Quick);
+        let world = World::empty_local(pace);
         let neighbours = Neighbours::of(&world);
         let before = neighbours.listing();
         let mut app = Screen::open(screen::typed(world::BINARY, world.root()), 36, 120);
@@ -174,7 +177,8 @@ fn rolls_back(app: &mut Screen, world: &World) {
     app.press(ESC);
     app.wait_for("Cancel load?", SOON);
     app.press("y");
-    app.wait_until("the traffic ends", SOON, |screen| {
+    // It leaves the window, which is up to half a minute long.
+    app.wait_until("the traffic ends", LATER, |screen| {
         line(screen, "│ requests ").is_some_and(|line| line.contains(" 0/s "))
     });
 }

@@ -34,14 +34,21 @@ pub fn report_tells_it_all(report: &str) {
         // Both mode changes.
         "| stable | canary | promote canary |",
         "| canary | stable | rollback |",
-        // The injection.
-        "error rate 0.9",
-        // The violation.
-        "| Timestamp | Policy | Details |",
-        "error\\_rate 0.",
-        "above the limit 0.01",
     ];
     for text in must_have {
         assert!(report.contains(text), "no {text:?} in\n{report}");
     }
+    let rows = |title: &str| -> Vec<&str> {
+        let section = report.split("\n## ").find_map(|section| section.strip_prefix(title));
+        let section = section.unwrap_or_else(|| panic!("no section {title:?} in\n{report}"));
+        section.lines().filter(|line| line.starts_with("| ")).collect()
+    };
+    let injections = rows("Chaos injections");
+    assert!(injections.iter().any(|row| row.contains("error rate 0.9")), "{injections:?}");
+    let violations = rows("Policy violations");
+    assert_eq!(violations[0], "| Timestamp | Policy | Details |");
+    let is_told = |row: &&str| {
+        row.contains("| canary |") && row.contains("error\\_rate 0.") && row.contains("above the limit 0.01")
+    };
+    assert!(violations.iter().any(is_told), "{violations:?}");
 }

@@ -120,7 +120,14 @@ async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeE
     let image = &manifest.services.image;
     Ok(match session.runtime.image(image).await? {
         ImagePresence::Present(Some(id)) => pass(format!("{image} ({})", short(&id))),
-        ImagePresence::Present(None) => pass(image.clone()),
+        // A target without images runs a program instead, which must be told:
+        // nobody has looked for the image.
+        ImagePresence::Present(None) => {
+            pass(match manifest.services.command.as_ref().and_then(|command| command.first()) {
+                Some(program) => format!("{program} runs in place of {image}"),
+                None => format!("the built-in sample service runs in place of {image}"),
+            })
+        }
         ImagePresence::Absent(detail) => {
             let error = absent(session.runtime.target(), image, detail);
             fail(format!("{error}; {}", error.next_step()))
