@@ -12,7 +12,10 @@ const GATE: &str = "infra";
 
 /// A project with a gate `package` before a deploy.
 fn with_gate(package: &str) -> World {
-    let world = World::local();
+    gated(World::local(), package)
+}
+
+fn gated(world: World, package: &str) -> World {
     world.edit_manifest(|text| {
         let gates = format!("  gates:\n    - package: {package}\n      before: deploy\nstatus:\n");
         assert!(text.contains("status:\n"), "{text}");
@@ -35,7 +38,11 @@ fn limits(data: &Value) -> String {
 
 /// The example as its first lines say, with a freeze that lasts now or not.
 fn with_freeze(is_on: bool) -> World {
-    let world = with_gate("freeze");
+    frozen(World::local(), is_on)
+}
+
+fn frozen(world: World, is_on: bool) -> World {
+    let world = gated(world, "freeze");
     for (name, text) in [
         ("freeze.rego", include_str!("../policies/.examples/freeze.rego")),
         ("freeze_test.rego", include_str!("../policies/.examples/freeze_test.rego")),
@@ -164,6 +171,24 @@ fn a_gate_that_is_broken_denies_in_its_own_words() {
         world.run(&["deploy"]).ends_with(2).says("Deployment blocked: no policy decision").says(shown);
         assert!(world.processes().is_empty(), "{:?}", world.processes());
     }
+}
+
+#[test]
+fn on_docker_opa_asks_the_gate_too_and_follows_an_edit() {
+    let Some(world) = World::docker() else { return };
+    let world = frozen(world, true);
+    world.run(&["validate"]).ends_with(0);
+    world
+        .run(&["deploy"])
+        .ends_with(2)
+        .says("Deployment blocked: freeze policy violation")
+        .says("year's end");
+    freeze(&world, false);
+    world.run(&["deploy"]).ends_with(0).says("gate freeze").says("by opa");
+    world.run(&["policy", "ask", "freeze"]).ends_with(0);
+    freeze(&world, true);
+    world.run(&["deploy"]).ends_with(2).says("freeze policy violation");
+    assert_eq!(world.get("/").json()["mode"], "stable");
 }
 
 #[test]

@@ -26,39 +26,36 @@ const PROGRAM: &str = "`opa check --strict`";
 pub(super) async fn refused(context: &Context, manifest: &Manifest, session: &Session) -> Option<Refusal> {
     let folder = context.core.project.policies();
     let engine = engine_kind(manifest, session.runtime.target());
-    let own = match examined(&folder, engine).await {
-        Ok(findings) => findings,
-        Err(refusal) => return Some(refusal),
-    };
-    match judged(context, manifest, session, &folder).await {
-        Some(Judgement::Refused(words)) => Some(Refusal { by: PROGRAM, what: words }),
+    let (is_readable, seen) = seen(&folder).await;
+    // Nobody can judge what cannot be read.
+    let judgement = if is_readable { judged(context, manifest, session, &folder).await } else { None };
+    match (judgement, seen) {
+        (Some(Judgement::Refused(words)), _) => Some(Refusal { by: PROGRAM, what: words }),
         // A real OPA knows better what OPA loads than a look at the text.
-        Some(Judgement::Accepted) => told(own.iter().filter(|finding| finding.minds == Minds::Embedded)),
-        None => told(own.iter()),
+        (Some(Judgement::Accepted), _) if engine == EngineKind::Opa => None,
+        (Some(Judgement::Accepted), Ok(findings)) => {
+            told(findings.iter().filter(|finding| finding.minds == Minds::Embedded))
+        }
+        (None, Ok(findings)) => told(
+            findings
+                .iter()
+                .filter(|finding| engine == EngineKind::Embedded || finding.minds != Minds::Embedded),
+        ),
+        (_, Err(Fault::Policies { reason })) => Some(Refusal { by: EMBEDDED, what: reason }),
+        (_, Err(fault)) => Some(Refusal { by: EMBEDDED, what: fault.to_string() }),
     }
 }
 
-/// What can be seen in the text, as far as it matters to the engine that will
-/// decide.
-async fn examined(folder: &Path, engine: EngineKind) -> Result<Vec<Finding>, Refusal> {
+/// Whether the files can be read at all, and what can be seen in their text.
+async fn seen(folder: &Path) -> (bool, Result<Vec<Finding>, Fault>) {
     let folder = folder.to_owned();
     let look = move || match PolicyBundle::load(&folder) {
         Ok(_) => (true, check::examine(&folder)),
         Err(fault) => (false, Err(fault)),
     };
-    let (is_readable, found) = tokio::task::spawn_blocking(look)
+    tokio::task::spawn_blocking(look)
         .await
-        .unwrap_or_else(|_| (false, Err(Fault::Policies { reason: "looking at them broke down".into() })));
-    match (found, engine) {
-        (Ok(findings), EngineKind::Embedded) => Ok(findings),
-        (Ok(findings), EngineKind::Opa) => {
-            Ok(findings.into_iter().filter(|finding| finding.minds != Minds::Embedded).collect())
-        }
-        // OPA reads more of Rego than the embedded parser does.
-        (Err(_), EngineKind::Opa) if is_readable => Ok(Vec::new()),
-        (Err(Fault::Policies { reason }), _) => Err(Refusal { by: EMBEDDED, what: reason }),
-        (Err(fault), _) => Err(Refusal { by: EMBEDDED, what: fault.to_string() }),
-    }
+        .unwrap_or_else(|_| (false, Err(Fault::Policies { reason: "looking at them broke down".into() })))
 }
 
 /// What a real OPA says, if one is at hand: the image of this stack, else a
