@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -69,6 +70,8 @@ pub struct PolicyBundle {
     modules: Vec<Module>,
     tests: Vec<Module>,
     data: Value,
+    /// `data.json` as it was written.
+    data_text: String,
     revision: String,
 }
 
@@ -89,14 +92,28 @@ impl PolicyBundle {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_with(dir: &Path, data_file: &Path) -> Result<Self, Fault> {
-        let mut found = Found::default();
-        walk(dir, "", 0, &mut found)?;
-        found.rego.sort();
+        Self::of(dir, data_file, Texts::read(dir, data_file)?)
+    }
 
+    /// Reads a folder, and gives back what is known when every byte is as it
+    /// was: comparing costs less than understanding.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_or_keep(dir: &Path, known: Option<Arc<Self>>) -> Result<Arc<Self>, Fault> {
+        let data_file = dir.join(DATA_FILE);
+        let texts = Texts::read(dir, &data_file)?;
+        match known.filter(|known| known.is_made_of(&texts)) {
+            Some(known) => Ok(known),
+            None => Self::of(dir, &data_file, texts).map(Arc::new),
+        }
+    }
+
+    fn of(dir: &Path, data_file: &Path, texts: Texts) -> Result<Self, Fault> {
         let mut modules = Vec::new();
         let mut tests = Vec::new();
-        for path in found.rego {
-            let module = read_module(dir, path)?;
+        for (path, source) in texts.rego {
+            let module = module_of(dir, path, source)?;
             if module.is_test() {
                 tests.push(module);
             } else {
@@ -106,10 +123,18 @@ impl PolicyBundle {
         if modules.is_empty() {
             return Err(unusable(format!("{}: there is no .rego file", dir.display())));
         }
-        let text = read(data_file)?;
-        let data = parse_data(data_file, &text)?;
-        let revision = revision_of(&modules, &text);
-        Ok(Self { modules, tests, data, revision })
+        let data = parse_data(data_file, &texts.data)?;
+        let revision = revision_of(&modules, &texts.data);
+        Ok(Self { modules, tests, data, data_text: texts.data, revision })
+    }
+
+    fn is_made_of(&self, texts: &Texts) -> bool {
+        let known = self.modules.len() + self.tests.len();
+        let is_known = |(path, source): &(String, String)| {
+            let mut all = self.modules.iter().chain(&self.tests);
+            all.any(|module| module.path == *path && module.source == *source)
+        };
+        texts.rego.len() == known && texts.data == self.data_text && texts.rego.iter().all(is_known)
     }
 
     /// The files that decide, sorted by path.
@@ -147,6 +172,23 @@ impl PolicyBundle {
     #[must_use]
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+}
+
+/// The files of a folder as they were written.
+struct Texts {
+    /// Path and text, sorted by path.
+    rego: Vec<(String, String)>,
+    data: String,
+}
+
+impl Texts {
+    fn read(dir: &Path, data_file: &Path) -> Result<Self, Fault> {
+        let mut found = Found::default();
+        walk(dir, "", 0, &mut found)?;
+        found.rego.sort();
+        let rego = found.rego.into_iter().map(|path| read(&dir.join(&path)).map(|text| (path, text)));
+        Ok(Self { rego: rego.collect::<Result<_, _>>()?, data: read(data_file)? })
     }
 }
 
@@ -196,10 +238,8 @@ fn read(path: &Path) -> Result<String, Fault> {
     fs::read_to_string(path).map_err(broken)
 }
 
-fn read_module(dir: &Path, path: String) -> Result<Module, Fault> {
-    let file = dir.join(&path);
-    let source = read(&file)?;
-    let shown = file.display().to_string();
+fn module_of(dir: &Path, path: String, source: String) -> Result<Module, Fault> {
+    let shown = dir.join(&path).display().to_string();
     let package = package_of(&source)
         .map_err(|line| unusable(format!("{shown}:{line}: a package line must come first")))?;
     Ok(Module { path, shown, package, source })

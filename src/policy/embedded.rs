@@ -2,7 +2,7 @@
 //! the local target, or where the manifest asks for it; never a stand-in for
 //! an OPA that is down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct EmbeddedEngine {
     policies: PathBuf,
     timeout: Duration,
     clock: SharedClock,
+    /// The policies as they were read last.
+    read: Arc<Mutex<Option<Arc<PolicyBundle>>>>,
     compiled: Arc<Mutex<Option<Compiled>>>,
 }
 
@@ -43,7 +45,7 @@ impl EmbeddedEngine {
     /// `timeout` bounds a question, reading and evaluation together.
     #[must_use]
     pub fn new(policies: impl Into<PathBuf>, timeout: Duration, clock: SharedClock) -> Self {
-        Self { policies: policies.into(), timeout, clock, compiled: Arc::default() }
+        Self { policies: policies.into(), timeout, clock, read: Arc::default(), compiled: Arc::default() }
     }
 }
 
@@ -57,9 +59,9 @@ impl PolicyEngine for EmbeddedEngine {
         // as a fault.
         let work = tokio::task::spawn_blocking({
             let (policies, timeout) = (self.policies.clone(), self.timeout);
-            let compiled = Arc::clone(&self.compiled);
+            let (read, compiled) = (Arc::clone(&self.read), Arc::clone(&self.compiled));
             let (package, input) = (package.to_owned(), input.clone());
-            move || match PolicyBundle::load(&policies) {
+            move || match read_again(&policies, &read) {
                 Ok(bundle) => evaluate(&bundle, &compiled, &package, &input, timeout),
                 Err(fault) => Evaluated::without_result(String::new(), fault),
             }
@@ -91,6 +93,15 @@ impl Evaluated {
     fn without_result(revision: String, fault: Fault) -> Self {
         Self { revision, result: Value::Null, outcome: Err(fault) }
     }
+}
+
+/// The policies that are on disk now; what was made of them before is kept as
+/// long as they are the same.
+fn read_again(policies: &Path, read: &Mutex<Option<Arc<PolicyBundle>>>) -> Result<Arc<PolicyBundle>, Fault> {
+    let known = read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let bundle = PolicyBundle::load_or_keep(policies, known)?;
+    *read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&bundle));
+    Ok(bundle)
 }
 
 /// One question to policies that were read.

@@ -1,7 +1,8 @@
-//! Open Policy Agent over HTTP. Two questions are sent at once: the decision,
-//! and which policies are loaded. OPA keeps an old policy when an edit is
-//! broken and old data when a file is deleted, and answers 200 all the while;
-//! so an answer counts only when what is loaded is what is on disk.
+//! Open Policy Agent over HTTP. The decision is asked for, then which policies
+//! are loaded. OPA keeps an old policy when an edit is broken and old data when
+//! a file is deleted, and answers 200 all the while; so an answer counts only
+//! when what is loaded is what is on disk. The list is asked for again only
+//! when OPA does not prove that nothing has changed since ([`proof`]).
 //!
 //! The same holds when the disk cannot be read any more, as after `data.json`
 //! vanished: an OPA that answers then decides by what is gone, and is stale.
@@ -13,10 +14,11 @@
 mod http;
 mod loaded;
 mod plain;
+mod proof;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +28,7 @@ use serde_json::{Value, json};
 use self::http::{Connection, Received};
 use self::loaded::{Loaded, difference};
 use self::plain::plain;
+use self::proof::{Kept, Proof, Spelt};
 use super::answer::{Answer, excerpt, malformed, obey};
 use super::bundle::{PolicyBundle, unusable};
 use super::settle::{Question, settle};
@@ -38,6 +41,9 @@ const MAX_DECISION_BYTES: usize = 1024 * 1024;
 /// Every policy with its syntax tree: about ten times the text.
 const MAX_POLICIES_BYTES: usize = 16 * 1024 * 1024;
 
+/// The metric that tells whether a kept query was used.
+const KEPT_QUERY: &str = "counter_server_query_cache_hit";
+
 /// Asks an OPA at an address.
 pub struct OpaEngine {
     connection: Connection,
@@ -45,6 +51,9 @@ pub struct OpaEngine {
     policies: PathBuf,
     timeout: Duration,
     clock: SharedClock,
+    proof: Proof,
+    /// As read last.
+    read: Mutex<Option<Arc<PolicyBundle>>>,
     /// As the last answer told it.
     version: Mutex<Option<String>>,
 }
@@ -54,6 +63,7 @@ pub struct OpaEngine {
 struct Reply {
     result: Option<Value>,
     version: Option<String>,
+    kept: Kept,
 }
 
 /// How far a question came: told when it runs out of time.
@@ -87,12 +97,14 @@ impl OpaEngine {
             policies: policies.into(),
             timeout,
             clock,
+            proof: Proof::new(),
+            read: Mutex::default(),
             version: Mutex::default(),
         }
     }
 
     async fn asked(&self, package: &str, input: &Value, progress: &Progress) -> Asked {
-        let bundle = match load(&self.policies).await {
+        let bundle = match self.bundle().await {
             Ok(bundle) => bundle,
             Err(fault) => return Asked::without_result(self.unlike(fault, progress).await),
         };
@@ -100,13 +112,48 @@ impl OpaEngine {
         if !bundle.packages().contains(package) {
             return Asked::without_result(Fault::Undefined { package: package.to_owned() });
         }
-        let (reply, loaded) = tokio::join!(self.decision(package, input, progress), self.loaded(progress));
-        if let Ok(Reply { version: Some(version), .. }) = &reply {
+        let spelt = self.proof.spelt(package);
+        let reply = match self.decision(&spelt, input, progress).await {
+            Ok(reply) => reply,
+            Err(fault) => return Asked::without_result(fault),
+        };
+        if let Some(version) = &reply.version {
             *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
         }
-        let result = reply.as_ref().ok().and_then(|reply| reply.result.clone()).unwrap_or_default();
-        let outcome = judge(reply, loaded, package, &bundle);
-        Asked { result, outcome }
+        let same = self.is_same(&spelt, package, &bundle, (reply.kept, progress)).await;
+        let outcome = judge(reply.result.as_ref(), same, package, &bundle);
+        Asked { result: reply.result.unwrap_or_default(), outcome }
+    }
+
+    /// Whether OPA has loaded what is on disk; asked after the decision.
+    async fn is_same(
+        &self,
+        spelt: &Spelt,
+        package: &str,
+        bundle: &PolicyBundle,
+        (kept, progress): (Kept, &Progress),
+    ) -> Result<(), Fault> {
+        let Err(since) = self.proof.answered(spelt, package, bundle.revision(), kept) else { return Ok(()) };
+        match difference(&self.loaded(progress).await?, bundle) {
+            Some(reason) => Err(Fault::Stale { reason }),
+            None => {
+                self.proof.agreed(package, bundle.revision(), &since);
+                Ok(())
+            }
+        }
+    }
+
+    /// The policies on disk; what was made of them before is kept as long as
+    /// they are the same.
+    async fn bundle(&self) -> Result<Arc<PolicyBundle>, Fault> {
+        let folder = self.policies.clone();
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reading = tokio::task::spawn_blocking(move || PolicyBundle::load_or_keep(&folder, known)).await;
+        let bundle = reading.unwrap_or_else(|_| {
+            Err(unusable(format!("{}: reading them broke down", self.policies.display())))
+        })?;
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&bundle));
+        Ok(bundle)
     }
 
     /// What it means that the disk cannot be used: an engine that has loaded
@@ -120,12 +167,10 @@ impl OpaEngine {
         }
     }
 
-    async fn decision(&self, package: &str, input: &Value, progress: &Progress) -> Result<Reply, Fault> {
+    async fn decision(&self, spelt: &Spelt, input: &Value, progress: &Progress) -> Result<Reply, Fault> {
         let mut url = self.connection.url();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.extend(["v1", "data"]).extend(package.split('.')).push("decision");
-        }
-        url.set_query(Some("provenance"));
+        url.set_path(&spelt.path);
+        url.set_query(Some("provenance&metrics"));
         let question = json!({ "input": plain(input) });
         let body = self.connection.post(url, &question, MAX_DECISION_BYTES, &progress.decision).await?;
         read_reply(&body)
@@ -177,13 +222,6 @@ impl Asked {
     }
 }
 
-async fn load(policies: &Path) -> Result<PolicyBundle, Fault> {
-    let folder = policies.to_owned();
-    tokio::task::spawn_blocking(move || PolicyBundle::load(&folder))
-        .await
-        .unwrap_or_else(|_| Err(unusable(format!("{}: reading them broke down", policies.display()))))
-}
-
 fn read_reply(body: &[u8]) -> Result<Reply, Fault> {
     let answer: Value = serde_json::from_slice(body).map_err(|cause| {
         let start = excerpt(&String::from_utf8_lossy(body), 60);
@@ -194,24 +232,23 @@ fn read_reply(body: &[u8]) -> Result<Reply, Fault> {
     };
     let version =
         fields.get("provenance").and_then(|provenance| provenance["version"].as_str()).map(str::to_owned);
-    Ok(Reply { result: fields.remove("result"), version })
+    let hits = fields.get("metrics").and_then(|metrics| metrics[KEPT_QUERY].as_u64());
+    Ok(Reply { result: fields.remove("result"), version, kept: hits.map(|hits| hits > 0) })
 }
 
-/// The one outcome of the two questions. What went wrong with the decision
-/// itself comes first, except that a missing decision is explained by a policy
-/// that is not loaded, where that is so.
+/// The one outcome of both. A missing decision is explained by a policy that is
+/// not loaded, where that is so; otherwise what is wrong with the decision comes
+/// first.
 fn judge(
-    reply: Result<Reply, Fault>,
-    loaded: Result<Vec<Loaded>, Fault>,
+    result: Option<&Value>,
+    same: Result<(), Fault>,
     package: &str,
     bundle: &PolicyBundle,
 ) -> Result<Answer, Fault> {
-    let reply = reply?;
-    let stale = loaded.map(|loaded| difference(&loaded, bundle));
-    if let Ok(Some(reason)) = stale {
-        return Err(Fault::Stale { reason });
+    if let Err(fault @ Fault::Stale { .. }) = same {
+        return Err(fault);
     }
-    let answer = obey(reply.result.as_ref(), package, bundle.thresholds())?;
-    stale?;
+    let answer = obey(result, package, bundle.thresholds())?;
+    same?;
     Ok(answer)
 }

@@ -42,26 +42,38 @@ pub(super) struct Interpreter {
 impl Interpreter {
     /// The files that decide, with their data.
     pub(super) fn of_policies(bundle: &PolicyBundle, limit: Duration) -> Result<Self, Fault> {
-        Self::of_modules(bundle.modules().iter(), bundle.data(), limit)
+        Self::of_checked(bundle.modules().iter(), bundle.data(), limit)
     }
 
     /// The files that decide and those that test them.
     pub(super) fn with_tests(bundle: &PolicyBundle, limit: Duration) -> Result<Self, Fault> {
-        Self::of_modules(bundle.modules().iter().chain(bundle.tests()), bundle.data(), limit)
+        Self::of_checked(bundle.modules().iter().chain(bundle.tests()), bundle.data(), limit)
     }
 
-    /// Some files with some data.
-    pub(super) fn of_modules<'a>(
+    fn of_checked<'a>(
         modules: impl Iterator<Item = &'a Module>,
         data: &Value,
         limit: Duration,
     ) -> Result<Self, Fault> {
         let mut engine = parsed(modules)?;
-        if let Some(finding) =
-            check::findings(engine.get_modules(), data).into_iter().find(check::Finding::forbids_deciding)
-        {
-            return Err(unusable(finding.to_string()));
+        let found = check::findings(engine.get_modules(), data);
+        match found.into_iter().find(check::Finding::forbids_deciding) {
+            Some(finding) => Err(unusable(finding.to_string())),
+            None => Self::of_parsed(engine, data, limit),
         }
+    }
+
+    /// Some files with some data, such as variants of policies that were
+    /// checked already.
+    pub(super) fn of_modules<'a>(
+        modules: impl Iterator<Item = &'a Module>,
+        data: &Value,
+        limit: Duration,
+    ) -> Result<Self, Fault> {
+        Self::of_parsed(parsed(modules)?, data, limit)
+    }
+
+    fn of_parsed(mut engine: regorus::Engine, data: &Value, limit: Duration) -> Result<Self, Fault> {
         engine.add_data_json(&data.to_string()).map_err(|cause| unusable(one_line(&cause.to_string())))?;
         engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
         // Any query checks and schedules all modules, once for every later use.

@@ -177,7 +177,7 @@ fn the_engine_is_asked_for_the_decision_with_the_facts_and_for_what_it_has_loade
     });
     world.run(&["deploy"]).ends_with(0);
     let asked = asked.lock().unwrap();
-    for path in ["/v1/policies", "/v1/data/infra/decision?provenance"] {
+    for path in ["/v1/policies", "/v1/data/infra/decision?provenance&metrics"] {
         assert!(asked.iter().any(|seen| seen == path), "{path} not in {asked:?}");
     }
 }

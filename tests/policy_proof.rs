@@ -1,0 +1,168 @@
+//! The list of loaded policies is not asked for with every decision, and still
+//! no change is missed: behind a real OPA, made from outside, while the disk
+//! stays as it is and others ask the same.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod policy_support;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, real_opa, roomy_host};
+use serde_json::{Value, json};
+use swiftdeploy::policy::{Decision, Fault, PolicyEngine};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Passes everything on to an OPA and takes note of what is asked.
+struct Relay {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Relay {
+    async fn to(opa: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let noted = Arc::clone(&noted);
+                tokio::spawn(async move {
+                    let mut client = BufReader::new(client);
+                    let mut line = String::new();
+                    client.read_line(&mut line).await.unwrap();
+                    noted.lock().unwrap_or_else(PoisonError::into_inner).push(line.trim().to_owned());
+                    let mut server = TcpStream::connect(opa).await.unwrap();
+                    server.write_all(line.as_bytes()).await.unwrap();
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// How often the list was asked for since the last call.
+    fn listings(&self) -> usize {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let listings = asked.iter().filter(|line| line.starts_with("GET /v1/policies")).count();
+        asked.clear();
+        listings
+    }
+}
+
+/// Changes a policy inside OPA, as somebody who has its API might.
+async fn tamper(opa: SocketAddr, id: &str, text: &str) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer =
+        client.put(format!("http://{opa}/v1/policies/{id}")).body(text.to_owned()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
+/// Asks by the usual path, as another process does.
+async fn asked_by_another(opa: SocketAddr) -> Value {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{opa}/v1/data/infra/decision?metrics");
+    let answer = client.post(url).json(&json!({"input": roomy_host()})).send().await.unwrap();
+    answer.json().await.unwrap()
+}
+
+fn is_stale(decision: &Decision) -> bool {
+    !decision.allow && matches!(decision.fault, Some(Fault::Stale { .. }))
+}
+
+#[tokio::test]
+async fn list_is_asked_for_until_it_is_proven_and_after_every_change() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let running = RunningOpa::start(&binary, policies.path(), &["--watch"]).await;
+    let relay = Relay::to(running.address).await;
+    let opa = policies.asked_at(relay.address, TIMEOUT);
+    let ask = async || opa.ask("infra", &roomy_host()).await;
+    for _ in 0..2 {
+        assert!(ask().await.allow);
+    }
+    assert_eq!(relay.listings(), 2);
+    for _ in 0..5 {
+        assert!(ask().await.allow);
+    }
+    assert_eq!(relay.listings(), 0, "OPA proves that nothing has changed");
+    assert!(opa.ask("canary", &good_canary()).await.allow);
+    assert_eq!(relay.listings(), 1, "each question has a proof of its own");
+
+    policies.append("infra.rego", "\n# An edit.\n");
+    let mut last = ask().await;
+    for _ in 0..400 {
+        if last.allow {
+            break;
+        }
+        assert!(is_stale(&last), "{:?}", last.fault);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        last = ask().await;
+    }
+    assert!(last.allow && relay.listings() > 0, "{:?}", last.fault);
+    assert!(ask().await.allow);
+    assert!(ask().await.allow);
+    assert!(relay.listings() <= 1, "proven again");
+}
+
+#[tokio::test]
+async fn change_from_outside_is_noticed_with_the_next_question_although_others_ask() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let running = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let relay = Relay::to(running.address).await;
+    let opa = policies.asked_at(relay.address, TIMEOUT);
+    for _ in 0..3 {
+        assert!(opa.ask("infra", &roomy_host()).await.allow);
+    }
+    relay.listings();
+    assert!(opa.ask("infra", &roomy_host()).await.allow);
+    assert_eq!(relay.listings(), 0);
+
+    // A rule more for the same package, while the disk stays as it is.
+    tamper(running.address, "extra", "package infra\n\nharmless := 1\n").await;
+    for _ in 0..2 {
+        let other = asked_by_another(running.address).await;
+        assert_eq!(other["result"]["allow"], true, "{other}");
+    }
+    let other = asked_by_another(running.address).await;
+    assert_eq!(other["metrics"]["counter_server_query_cache_hit"], 1, "the usual path is warm again");
+    let decision = opa.ask("infra", &roomy_host()).await;
+    assert!(is_stale(&decision), "{:?}", decision.fault);
+    assert!(decision.reasons[0].contains("extra"), "{:?}", decision.reasons);
+    assert!(is_stale(&opa.ask("infra", &roomy_host()).await), "and stays so");
+}
+
+#[tokio::test]
+async fn another_opa_in_its_place_is_compared_anew() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let first = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let before = Policies::starters();
+    before.append("infra.rego", "\n# Tampered with.\n");
+    let second = RunningOpa::start(&binary, before.path(), &[]).await;
+
+    // One address, behind which the other answers from a moment on.
+    let behind = Arc::new(Mutex::new(first.address));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let now = Arc::clone(&behind);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let to = *now.lock().unwrap_or_else(PoisonError::into_inner);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(to).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let opa = policies.asked_at(address, TIMEOUT);
+    for _ in 0..4 {
+        assert!(opa.ask("infra", &roomy_host()).await.allow);
+    }
+    *behind.lock().unwrap_or_else(PoisonError::into_inner) = second.address;
+    let decision = opa.ask("infra", &roomy_host()).await;
+    assert!(is_stale(&decision), "{:?}", decision.fault);
+}
