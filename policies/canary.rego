@@ -568,9 +568,30 @@ too_slow := [{
 	code := {"high": "p99_high", "unknown": "p99_unknown"}[p99.state]
 ]
 
+# Durations of some requests say nothing about the others. Counter and histogram
+# are written one after the other, so a scrape may see a request in one of them
+# alone: 5 requests and 5 % of them may lack a duration. More durations than
+# requests are no fault: a histogram without paths has the health checks too.
+durations_may_lack := {"requests": 5, "percent": 5}
+
+has_few_durations if {
+	is_measured
+	is_kind(fact("requests"), "count")
+	lacking := fact("requests") - durations
+	lacking * 100 > (durations_may_lack.requests * 100) + (durations_may_lack.percent * fact("requests"))
+}
+
+# How many durations the histogram has; undefined without any.
+durations := total if {
+	total := max([bucket.count | some bucket in buckets; bucket.le_ms == null])
+	total > 0
+}
+
 # Where a bucket edge equals the limit, the share at or below it decides
 # exactly; counts are compared, since a quotient would be rounded.
-p99 := {"state": "kept", "message": p99_by_edge("at or below")} if {
+p99 := {"state": "unknown", "message": p99_of_few} if {
+	has_few_durations
+} else := {"state": "kept", "message": p99_by_edge("at or below")} if {
 	edge.within * 100 >= edge.total * 99
 } else := {"state": "high", "message": p99_by_edge("above")} if {
 	edge.within * 100 < edge.total * 99
@@ -594,8 +615,7 @@ p99 := {"state": "kept", "message": p99_by_edge("at or below")} if {
 edge := {"within": min(within), "total": total} if {
 	is_measured
 	is_amount(limit("p99_latency_ms"))
-	total := max([bucket.count | some bucket in buckets; bucket.le_ms == null])
-	total > 0
+	total := durations
 	within := [bucket.count | some bucket in buckets; bucket.le_ms == limit("p99_latency_ms")]
 	max(within) <= total
 }
@@ -662,6 +682,11 @@ p99_beyond(conclusion) := sprintf(
 p99_absent := sprintf(
 	"p99_latency_ms is not known%s%s: the metrics have no usable latency histogram; the limit is %v ms",
 	[window, origin_of("metrics"), limit("p99_latency_ms")],
+)
+
+p99_of_few := sprintf(
+	"p99_latency_ms is not known%s%s: the latency histogram has durations of %v of %v requests; the limit is %v ms",
+	[window, origin_of("metrics"), durations, fact("requests"), limit("p99_latency_ms")],
 )
 
 p99_shown := sprintf("p99_latency_ms %v ms", [precise(fact("p99_latency_ms"), limit("p99_latency_ms"), 10)]) if {

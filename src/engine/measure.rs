@@ -129,7 +129,7 @@ impl Measurements {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             recent.get(group).cloned().unwrap_or_default()
         };
-        let earlier: Vec<Snapshot> = round::earlier(&known, now, nominal)?.into_iter().cloned().collect();
+        let earlier = round::earlier(&known, now, nominal)?;
         let later = now.iter().map(|taken| taken.snapshot.clone()).collect();
         Ok(Ends { earlier, later })
     }

@@ -238,6 +238,38 @@ fn latency_fixtures() -> Vec<Fixture> {
             Fail,
             &["p99_high"],
         ),
+        canary(
+            "one duration of a thousand requests",
+            json!({"requests": 1000, "error_rate": 0.001, "p99_latency_ms": 99, "p99_bucket": [0, 100], "latency_buckets": [
+                {"le_ms": 100, "count": 1}, {"le_ms": 500, "count": 1}, {"le_ms": null, "count": 1},
+            ]}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "as few durations as a scrape may see",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(280, 280)}),
+            Pass,
+            &[],
+        ),
+        canary(
+            "one duration too few",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(279, 279)}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "a slow one of a few durations",
+            json!({"requests": 300, "p99_latency_ms": 980, "p99_bucket": [500, 1000], "latency_buckets": buckets(50, 90)}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "durations of the health checks too",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(360, 360)}),
+            Pass,
+            &[],
+        ),
         canary("a bucket of a wrong type", json!({"p99_bucket": "250-500"}), Fail, &["facts_missing"]),
         canary("buckets of a wrong type", json!({"latency_buckets": {"500": 1}}), Fail, &["facts_missing"]),
         canary(
