@@ -73,6 +73,7 @@ want_of_evidence := {
 	"metrics_unavailable",
 	"too_few_requests",
 	"p99_unknown",
+	"canary_starting",
 	"process_restarted",
 	"process_vanished",
 	"proxy_unknown",
@@ -106,7 +107,9 @@ waiting_helps if {
 	every violation in violations { comes_with_time(violation) }
 }
 
-comes_with_time(violation) if violation.code in {"too_few_requests", "process_restarted", "process_vanished"}
+comes_with_time(violation) if {
+	violation.code in {"canary_starting", "too_few_requests", "process_restarted", "process_vanished"}
+}
 
 comes_with_time(violation) if {
 	violation.code == "metrics_unavailable"
@@ -131,6 +134,7 @@ violations := [violation |
 		bad_limits,
 		bad_facts,
 		crashes,
+		starting,
 		unanswered,
 		no_metrics,
 		no_proxy_log,
@@ -299,6 +303,17 @@ is_share(value) if {
 
 crashes := array.concat(unhealthy, array.concat(restarted, out_of_memory))
 
+# One that has just been started has not failed: what it is, time tells.
+starting := [{
+	"code": "canary_starting",
+	"message": sprintf("healthy is false, and must be true%s: %s", [origin_of("health"), health_detail]),
+	"observed": false,
+	"limit": true,
+} |
+	fact("healthy") == false
+	fact("health") == "starting"
+]
+
 unhealthy := [{
 	"code": "canary_unhealthy",
 	"message": sprintf("healthy is false, and must be true%s: %s", [origin_of("health"), health_detail]),
@@ -306,6 +321,7 @@ unhealthy := [{
 	"limit": true,
 } |
 	fact("healthy") == false
+	fact("health") != "starting"
 ]
 
 health_detail := fact("health_detail") if {

@@ -212,6 +212,16 @@ test_crashes_fail_whatever_the_sample if {
 	gives(decision, "fail", ["canary_unhealthy", "canary_restarted", "canary_out_of_memory", "too_few_requests"])
 }
 
+test_starting_is_no_failure_and_no_pass if {
+	facts := changed({"healthy": false, "health": "starting", "health_detail": "app-green is still starting"})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["canary_starting"])
+	endswith(decision.reasons[0], ": app-green is still starting")
+	decision.waiting_helps == true
+	crashed := canary.decision with input as object.union(facts, {"restarts": 1}) with data.thresholds as limits
+	gives(crashed, "fail", ["canary_restarted", "canary_starting"])
+}
+
 # --- missing evidence --------------------------------------------------------
 
 test_no_metrics_are_inconclusive if {

@@ -159,7 +159,9 @@ fn validate_warns_of_buckets_that_fit_the_limit_badly() {
     assert!(told.json().iter().any(|event| event["event"] == "notice"), "{}", told.out);
     limit(20_000);
     warns("the highest bucket edge is 10000 ms, below the limit p99_latency_ms 20000");
-    world.run(&["metrics"]).ends_with(3).says("warning: the highest bucket edge is 10000 ms");
+    // Whether the window is long enough by now does not matter.
+    let seen = world.run(&["metrics"]).says("warning: the highest bucket edge is 10000 ms");
+    assert!([0, 3].contains(&seen.code), "{}", seen.text());
     limit(500);
     let fits = world.run(&["validate"]).ends_with(0);
     assert!(!fits.text().contains("warning"), "{}", fits.text());

@@ -69,6 +69,26 @@ async fn two_are_as_well_as_the_worse_of_them(
 }
 
 #[tokio::test]
+async fn one_that_starts_is_waited_for_and_hides_no_failure_of_another() {
+    let (a, b) = (App::start("a"), App::start("b"));
+    let stage = Stage::with(&[&a, &b]);
+    is(&stage.good_window(&[&a, &b]).await, Pass, &[]);
+    a.serves(100, 0);
+    b.serves(100, 0);
+    stage.pass(WINDOW);
+    stage.runtime.tell(|told| told.instances[0].health = Health::Starting);
+    let decision = stage.ask().await;
+    is(&decision, Inconclusive, &["canary_starting"]);
+    assert!(
+        decision.waiting_helps() && decision.reasons[0].contains("still starting"),
+        "{:?}",
+        decision.reasons
+    );
+    stage.runtime.tell(|told| told.instances[1].health = Health::Unhealthy("503".into()));
+    is(&stage.ask().await, Fail, &["canary_unhealthy"]);
+}
+
+#[tokio::test]
 async fn one_that_went_away_leaves_the_figures_incomplete_until_the_window_is_past_it() {
     let (a, b) = (App::start("a"), App::start("b"));
     let stage = Stage::with(&[&a, &b]);

@@ -437,6 +437,12 @@ fn evidence_fixtures() -> Vec<Fixture> {
             .without("samples_needed")
             .limits(json!({"min_requests": 20})),
         canary("unhealthy", json!({"healthy": false}), Fail, &["canary_unhealthy"]),
+        canary(
+            "still starting",
+            json!({"healthy": false, "health": "starting"}),
+            Inconclusive,
+            &["canary_starting"],
+        ),
         canary("restarted", json!({"restarts": 2}), Fail, &["canary_restarted"]),
         canary("killed for want of memory", json!({"oom_kills": 1}), Fail, &["canary_out_of_memory"]),
         canary(
