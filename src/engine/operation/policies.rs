@@ -72,7 +72,12 @@ async fn judged(
         Ok(None) => {}
         Err(error) => context.notice(format!("the policies were not shown to Open Policy Agent: {error}")),
     }
-    let program: PathBuf = check::opa_on_path(std::env::var_os("PATH").as_deref())?;
+    let Some(program): Option<PathBuf> = check::opa_on_path(std::env::var_os("PATH").as_deref()) else {
+        if engine_kind(manifest, session.runtime.target()) == EngineKind::Embedded {
+            context.notice(check::UNJUDGED);
+        }
+        return None;
+    };
     match check::judge_with(&program, folder).await {
         Ok(judgement) => Some(judgement),
         Err(fault) => {
