@@ -41,7 +41,7 @@ fn collect<'a>(value: &'a Value, path: &mut Path, found: &mut Vec<(Path, &'a Val
     }
 }
 
-/// The path as people write it: `thresholds.error_rate`, `freezes[0].until`.
+/// The path as people write it: `thresholds.error_rate`, `thresholds.freezes[0].until`.
 pub(super) fn shown(path: &[Step]) -> String {
     path.iter().fold(String::new(), |mut text, step| {
         match step {
