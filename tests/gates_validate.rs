@@ -94,6 +94,42 @@ fn a_gate_before_a_deploy_denies_by_the_same_words() {
 }
 
 #[test]
+fn what_validate_refuses_no_gate_lets_through() {
+    let world = World::local();
+    let rules = "package own\n\na if {\n\tx := input.x\n}\n";
+    let refused = |arguments: &[&str], headline: &str| {
+        std::fs::write(world.path("policies/own.rego"), rules).unwrap();
+        world
+            .run(arguments)
+            .ends_with(2)
+            .says(headline)
+            .says("policies cannot be used: refused by")
+            .says("own.rego:4: ");
+        std::fs::remove_file(world.path("policies/own.rego")).unwrap();
+    };
+    refused(&["deploy"], "Deployment blocked: no policy decision");
+    assert!(world.processes().is_empty(), "{:?}", world.processes());
+    world.run(&["deploy"]).ends_with(0);
+    refused(&["promote", "canary"], "Promotion blocked: no policy decision");
+    assert_eq!(world.get("/").json()["mode"], "stable");
+}
+
+#[test]
+fn an_opa_on_the_path_is_heard_before_a_deploy_too() {
+    let Some(opa) = world::skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
+    let world = World::local();
+    let bin = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
+    std::fs::write(world.path("policies/own.rego"), "package own\n\na := count(1)\n").unwrap();
+    let mut command = world.command(&["deploy"]);
+    command.env("PATH", bin.path());
+    Ran::of(&command.output().unwrap())
+        .ends_with(2)
+        .says("refused by `opa check --strict`: ")
+        .says("rego_type_error: count: invalid argument(s)");
+}
+
+#[test]
 fn on_docker_the_policy_engines_own_image_judges() {
     let Some(world) = World::docker() else { return };
     let before = daemon::listing(&world);

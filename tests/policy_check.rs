@@ -207,9 +207,10 @@ fn recursion_is_told_with_its_way_and_across_packages() {
 #[test]
 fn rule_that_data_json_has_too_is_refused() {
     let policies = folder("limits := 1\n");
-    policies.write("data.json", &json!({"thresholds": {}, "p": {"limits": 1}}).to_string());
+    policies.write("q.rego", "package thresholds\n\ncpu_load := 1\n");
+    policies.write("data.json", &json!({"thresholds": {"cpu_load": 1}}).to_string());
     let found = examine(policies.path()).unwrap();
-    assert_eq!(found[0].what, "data.p.limits is also in data.json; rename one of them");
+    assert_eq!(found[0].what, "data.thresholds.cpu_load is also in data.json; rename one of them");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod policy_support;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use policy_support::{Policies, limits, real_opa};
+use policy_support::{Policies, RunningOpa, TIMEOUT, limits, real_opa, with};
 use serde_json::{Value, json};
 use swiftdeploy::policy::testing::{TestOutcome, run_tests};
 use swiftdeploy::policy::{Fault, PolicyBundle, PolicyEngine};
@@ -127,17 +127,17 @@ fn a_folder_without_tests_is_no_success() {
 
 /// The example of a gate of one's own, as its first lines say how to use it.
 fn with_freeze() -> Policies {
+    with_freezes(
+        &json!([{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}]),
+    )
+}
+
+fn with_freezes(freezes: &Value) -> Policies {
     let policies = Policies::starters();
     policies.write("freeze.rego", include_str!("../policies/.examples/freeze.rego"));
     policies.write("freeze_test.rego", include_str!("../policies/.examples/freeze_test.rego"));
-    policies.write(
-        "data.json",
-        &json!({
-            "thresholds": limits(),
-            "freezes": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}],
-        })
-        .to_string(),
-    );
+    policies
+        .write("data.json", &json!({"thresholds": with(limits(), json!({"freezes": freezes}))}).to_string());
     policies
 }
 
@@ -155,6 +155,53 @@ async fn example_gate_passes_its_tests_and_decides() {
     assert_eq!(frozen.violations[0].code, "frozen");
 }
 
+/// Freezes that are written otherwise than the example says.
+fn unsound() -> [Value; 5] {
+    let freeze = |from: &str, until: &str| json!({"from": from, "until": until, "why": "year's end"});
+    [
+        freeze("2026-12-24Z", "2027-01-02T00:00:00Z"),
+        freeze("2026-12-4T00:00:00Z", "2027-01-02T00:00:00Z"),
+        freeze("tomorrowZ", "2027-01-02T00:00:00Z"),
+        freeze("2027-01-02T00:00:00Z", "2026-12-20T00:00:00Z"),
+        json!("2026-12-24"),
+    ]
+}
+
+#[tokio::test]
+async fn example_gate_denies_by_a_freeze_that_is_not_sound_on_both_engines() {
+    let asked = json!({"time": "2026-11-23T12:00:00Z"});
+    for freeze in unsound() {
+        let policies = with_freezes(&json!([freeze]));
+        let decision = policies.embedded().ask("freeze", &asked).await;
+        assert_eq!(decision.fault, None, "{freeze}");
+        assert!(!decision.allow, "{freeze}");
+        assert_eq!(decision.violations[0].code, "freeze_unsound", "{freeze}");
+        assert!(decision.violations[0].message.starts_with("freezes[0] is not sound"), "{freeze}");
+        let Some(binary) = real_opa() else { continue };
+        let running = RunningOpa::start(&binary, policies.path(), &[]).await;
+        let theirs = policies.asked_at(running.address, TIMEOUT).ask("freeze", &asked).await;
+        assert_eq!((theirs.fault, theirs.violations), (None, decision.violations), "{freeze}");
+    }
+}
+
+#[tokio::test]
+async fn freeze_on_disk_that_a_real_opa_has_not_loaded_is_noticed() {
+    let Some(binary) = real_opa() else { return };
+    let policies = with_freezes(&json!([]));
+    let running = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let opa = policies.asked_at(running.address, TIMEOUT);
+    let asked = json!({"time": "2026-12-24T12:00:00Z"});
+    let open = opa.ask("freeze", &asked).await;
+    assert!(open.allow, "{:?}", open.fault);
+
+    let newer = with_freeze();
+    policies.write("data.json", &std::fs::read_to_string(newer.path().join("data.json")).unwrap());
+    let Some(Fault::Stale { reason }) = opa.ask("freeze", &asked).await.fault else {
+        panic!("a freeze on disk was not noticed")
+    };
+    assert!(reason.starts_with("the limit freezes is [] in the engine and [{"), "{reason}");
+}
+
 #[test]
 fn example_gate_satisfies_a_real_opa() {
     let Some(binary) = real_opa() else { return };
@@ -162,6 +209,7 @@ fn example_gate_satisfies_a_real_opa() {
     assert_success(&opa(&binary, &policies, &["check", "--strict"]));
     assert_success(&opa(&binary, &policies, &["fmt", "--fail", "--list"]));
     assert_success(&opa(&binary, &policies, &["test", PATIENT]));
+    assert_success(&opa(&binary, &policies, &["test", PATIENT, "--coverage", "--threshold", COVERAGE]));
 }
 
 #[test]
