@@ -138,6 +138,7 @@ fn a_window_over_very_many_series_of_the_process_is_measured_in_time() {
         duration: "http_request_duration_seconds".to_owned(),
         path_label: "path".to_owned(),
         status_label: "status_code".to_owned(),
+        own_paths: Vec::new(),
     };
     let figures = in_time(move || compare(&from, &to, &names, Duration::from_secs(30))).unwrap();
     assert_eq!(figures.resets, 0);

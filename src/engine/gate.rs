@@ -153,7 +153,7 @@ mod tests {
     /// An engine that is stale for the first so many questions.
     struct Stale {
         questions: AtomicUsize,
-        stale: usize,
+        refusals: usize,
         then: EmbeddedEngine,
     }
 
@@ -161,7 +161,7 @@ mod tests {
     impl PolicyEngine for Stale {
         async fn ask(&self, package: &str, input: &Value) -> Decision {
             let decision = self.then.ask(package, input).await;
-            if self.questions.fetch_add(1, Ordering::Relaxed) < self.stale {
+            if self.questions.fetch_add(1, Ordering::Relaxed) < self.refusals {
                 return decision.without_answer(Fault::Stale { reason: "older".into() });
             }
             decision
@@ -173,14 +173,14 @@ mod tests {
     }
 
     /// The fault at the end, and how many questions it took.
-    async fn asked(loading: Duration, stale: usize) -> (Option<Fault>, usize) {
+    async fn asked(loading: Duration, refusals: usize) -> (Option<Fault>, usize) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in crate::policy::STARTERS {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let clock: Arc<dyn Clock> = SystemClock::shared();
-        let then = EmbeddedEngine::new(folder.path(), Duration::from_secs(60), clock);
-        let engine = Stale { questions: AtomicUsize::new(0), stale, then };
+        let then = EmbeddedEngine::new(folder.path(), Duration::from_mins(1), clock);
+        let engine = Stale { questions: AtomicUsize::new(0), refusals, then };
         let decision = ask_within(&engine, loading, "infra", &json!({})).await;
         (decision.fault, engine.questions.into_inner())
     }
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn engine_that_loads_is_asked_until_it_has_loaded() {
-        let (fault, questions) = asked(Duration::from_secs(600), 2).await;
+        let (fault, questions) = asked(Duration::from_mins(10), 2).await;
         assert_eq!((fault, questions), (None, 3));
     }
 

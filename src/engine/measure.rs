@@ -202,6 +202,7 @@ pub(super) fn told(fault: &MeasureFault) -> String {
 
 /// The manifest's names, for the telemetry, and the paths under which the tool
 /// itself asks the app.
+#[must_use]
 pub fn names(manifest: &Manifest) -> Names {
     let metrics = &manifest.metrics;
     Names {

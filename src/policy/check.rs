@@ -87,7 +87,9 @@ pub(super) fn findings(modules: &[tree::ModuleRef], data: &serde_json::Value) ->
     let read = scope::read(modules, &rules, &mut found);
     calls::check(&read, &rules, &mut found);
     kinds::check(&read, &rules, &mut found);
-    modules.iter().for_each(|module| metadata::check(module, &mut found));
+    for module in modules {
+        metadata::check(module, &mut found);
+    }
     graph::recursion(&read, &rules, &mut found);
     found.sort();
     found.dedup();

@@ -166,10 +166,8 @@ pub(super) async fn bring_policies(
 ) -> Result<String, Halt> {
     let runtime = &stage.session.runtime;
     let note = |given| context.core.loading.note(given, context.core.clock.instant());
-    let created = match may_create {
-        true => runtime.ensure_policy(&stage.stack, &stage.files).await.map(note),
-        false => Ok(()),
-    };
+    let created =
+        if may_create { runtime.ensure_policy(&stage.stack, &stage.files).await.map(note) } else { Ok(()) };
     let outcome = match created {
         Ok(()) => runtime.sync_policies(&stage.stack, &stage.files).await.map(note),
         Err(error) => Err(error),

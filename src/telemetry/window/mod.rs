@@ -144,6 +144,7 @@ pub(super) fn measure_with(
 /// Whether a scrape lacks series that an earlier one of the same process has,
 /// though the process lives on. No window may begin with it: when they are
 /// back, they would count in full. `false` for scrapes that make no window.
+#[must_use]
 pub fn lacks_series(earlier: &Snapshot, later: &Snapshot, names: &Names) -> bool {
     let read = |snapshot, side| Scrape::read_all(std::slice::from_ref(snapshot), side, names);
     let (Ok(before), Ok(after)) = (read(earlier, Side::Earlier), read(later, Side::Later)) else {

@@ -205,7 +205,7 @@ impl Writer {
             let clock = Arc::clone(&self.clock);
             let gap_of_failures = |lost| failures::gap(clock.wall(), lost);
             // Whoever counts failures must know at once, not with the next one.
-            self.failures.tell_the_lost(&gap_of_failures);
+            self.failures.tell_the_lost(gap_of_failures);
             match message {
                 Message::Line(line) => self.file.write(&line, gap),
                 Message::Failure(line) => self.failures.write(&line, gap_of_failures),
