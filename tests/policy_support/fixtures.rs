@@ -186,6 +186,7 @@ fn buckets(at_limit: u32, total: u32) -> Value {
     json!([{"le_ms": 250, "count": 10}, {"le_ms": 500, "count": at_limit}, {"le_ms": 1000, "count": total}, {"le_ms": null, "count": total}])
 }
 
+#[allow(clippy::too_many_lines, reason = "a table; each line is a case")]
 fn latency_fixtures() -> Vec<Fixture> {
     let no_edge =
         json!([{"le_ms": 400, "count": 280}, {"le_ms": 800, "count": 300}, {"le_ms": null, "count": 300}]);
