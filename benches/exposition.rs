@@ -180,6 +180,7 @@ fn main() -> ExitCode {
         duration: "http_request_duration_seconds".into(),
         path_label: "path".into(),
         status_label: "status_code".into(),
+        own_paths: Vec::new(),
     };
     let window = times(|| {
         let figures = compare(black_box(&body), &later, &names, Duration::from_secs(30)).unwrap();

@@ -73,6 +73,7 @@ want_of_evidence := {
 	"metrics_unavailable",
 	"too_few_requests",
 	"p99_unknown",
+	"canary_starting",
 	"process_restarted",
 	"process_vanished",
 	"proxy_unknown",
@@ -106,7 +107,9 @@ waiting_helps if {
 	every violation in violations { comes_with_time(violation) }
 }
 
-comes_with_time(violation) if violation.code in {"too_few_requests", "process_restarted", "process_vanished"}
+comes_with_time(violation) if {
+	violation.code in {"canary_starting", "too_few_requests", "process_restarted", "process_vanished"}
+}
 
 comes_with_time(violation) if {
 	violation.code == "metrics_unavailable"
@@ -131,6 +134,7 @@ violations := [violation |
 		bad_limits,
 		bad_facts,
 		crashes,
+		starting,
 		unanswered,
 		no_metrics,
 		no_proxy_log,
@@ -299,6 +303,17 @@ is_share(value) if {
 
 crashes := array.concat(unhealthy, array.concat(restarted, out_of_memory))
 
+# One that has just been started has not failed: what it is, time tells.
+starting := [{
+	"code": "canary_starting",
+	"message": sprintf("healthy is false, and must be true%s: %s", [origin_of("health"), health_detail]),
+	"observed": false,
+	"limit": true,
+} |
+	fact("healthy") == false
+	fact("health") == "starting"
+]
+
 unhealthy := [{
 	"code": "canary_unhealthy",
 	"message": sprintf("healthy is false, and must be true%s: %s", [origin_of("health"), health_detail]),
@@ -306,6 +321,7 @@ unhealthy := [{
 	"limit": true,
 } |
 	fact("healthy") == false
+	fact("health") != "starting"
 ]
 
 health_detail := fact("health_detail") if {
@@ -568,9 +584,30 @@ too_slow := [{
 	code := {"high": "p99_high", "unknown": "p99_unknown"}[p99.state]
 ]
 
+# Durations of some requests say nothing about the others. Counter and histogram
+# are written one after the other, so a scrape may see a request in one of them
+# alone: 5 requests and 5 % of them may lack a duration. More durations than
+# requests are no fault: a histogram without paths has the health checks too.
+durations_may_lack := {"requests": 5, "percent": 5}
+
+has_few_durations if {
+	is_measured
+	is_kind(fact("requests"), "count")
+	lacking := fact("requests") - durations
+	lacking * 100 > (durations_may_lack.requests * 100) + (durations_may_lack.percent * fact("requests"))
+}
+
+# How many durations the histogram has; undefined without any.
+durations := total if {
+	total := max([bucket.count | some bucket in buckets; bucket.le_ms == null])
+	total > 0
+}
+
 # Where a bucket edge equals the limit, the share at or below it decides
 # exactly; counts are compared, since a quotient would be rounded.
-p99 := {"state": "kept", "message": p99_by_edge("at or below")} if {
+p99 := {"state": "unknown", "message": p99_of_few} if {
+	has_few_durations
+} else := {"state": "kept", "message": p99_by_edge("at or below")} if {
 	edge.within * 100 >= edge.total * 99
 } else := {"state": "high", "message": p99_by_edge("above")} if {
 	edge.within * 100 < edge.total * 99
@@ -594,8 +631,7 @@ p99 := {"state": "kept", "message": p99_by_edge("at or below")} if {
 edge := {"within": min(within), "total": total} if {
 	is_measured
 	is_amount(limit("p99_latency_ms"))
-	total := max([bucket.count | some bucket in buckets; bucket.le_ms == null])
-	total > 0
+	total := durations
 	within := [bucket.count | some bucket in buckets; bucket.le_ms == limit("p99_latency_ms")]
 	max(within) <= total
 }
@@ -662,6 +698,11 @@ p99_beyond(conclusion) := sprintf(
 p99_absent := sprintf(
 	"p99_latency_ms is not known%s%s: the metrics have no usable latency histogram; the limit is %v ms",
 	[window, origin_of("metrics"), limit("p99_latency_ms")],
+)
+
+p99_of_few := sprintf(
+	"p99_latency_ms is not known%s%s: the latency histogram has durations of %v of %v requests; the limit is %v ms",
+	[window, origin_of("metrics"), durations, fact("requests"), limit("p99_latency_ms")],
 )
 
 p99_shown := sprintf("p99_latency_ms %v ms", [precise(fact("p99_latency_ms"), limit("p99_latency_ms"), 10)]) if {

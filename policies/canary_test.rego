@@ -144,6 +144,29 @@ test_no_histogram_is_inconclusive if {
 	gives(decision, "inconclusive", ["p99_unknown"])
 }
 
+test_durations_of_some_requests_are_inconclusive if {
+	few := [{"le_ms": 500, "count": 279}, {"le_ms": null, "count": 279}]
+	decision := canary.decision with input as changed({"latency_buckets": few}) with data.thresholds as limits
+	gives(decision, "inconclusive", ["p99_unknown"])
+	decision.waiting_helps == false
+	decision.reasons[0] == concat(" ", [
+		"p99_latency_ms is not known over the last 30 s (app-green):",
+		"the latency histogram has durations of 279 of 300 requests; the limit is 500 ms",
+	])
+}
+
+test_a_few_durations_may_be_missing if {
+	most := [{"le_ms": 500, "count": 280}, {"le_ms": null, "count": 280}]
+	decision := canary.decision with input as changed({"latency_buckets": most}) with data.thresholds as limits
+	decision.allow == true
+}
+
+test_more_durations_than_requests_are_no_fault if {
+	more := [{"le_ms": 500, "count": 400}, {"le_ms": null, "count": 400}]
+	decision := canary.decision with input as changed({"latency_buckets": more}) with data.thresholds as limits
+	decision.allow == true
+}
+
 test_evidence_against_outweighs_want_of_evidence if {
 	facts := changed({"error_rate": 0.5, "p99_latency_ms": null, "p99_bucket": null, "latency_buckets": []})
 	decision := canary.decision with input as facts with data.thresholds as limits
@@ -187,6 +210,16 @@ test_crashes_fail_whatever_the_sample if {
 	facts := changed({"requests": 3, "healthy": false, "restarts": 2, "oom_kills": 1})
 	decision := canary.decision with input as facts with data.thresholds as limits
 	gives(decision, "fail", ["canary_unhealthy", "canary_restarted", "canary_out_of_memory", "too_few_requests"])
+}
+
+test_starting_is_no_failure_and_no_pass if {
+	facts := changed({"healthy": false, "health": "starting", "health_detail": "app-green is still starting"})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["canary_starting"])
+	endswith(decision.reasons[0], ": app-green is still starting")
+	decision.waiting_helps == true
+	crashed := canary.decision with input as object.union(facts, {"restarts": 1}) with data.thresholds as limits
+	gives(crashed, "fail", ["canary_restarted", "canary_starting"])
 }
 
 # --- missing evidence --------------------------------------------------------

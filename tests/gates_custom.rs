@@ -28,12 +28,12 @@ fn write(world: &World, name: &str, text: &str) {
     std::fs::write(world.path("policies").join(name), text).unwrap();
 }
 
-fn limits(data: &Value) -> String {
-    let mut all = json!({"thresholds": {
+fn limits(own: &Value) -> String {
+    let mut all = json!({
         "disk_free_gb": 1, "cpu_load": 1000, "error_rate": 0.01, "p99_latency_ms": 500,
-    }});
-    all.as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
-    all.to_string()
+    });
+    all.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+    json!({ "thresholds": all }).to_string()
 }
 
 /// The example as its first lines say, with a freeze that lasts now or not.
@@ -55,9 +55,12 @@ fn frozen(world: World, is_on: bool) -> World {
 
 fn freeze(world: &World, is_on: bool) {
     let until = if is_on { "2999-01-01T00:00:00Z" } else { "2021-01-01T00:00:00Z" };
-    world.set_limits(&limits(&json!({
-        "freezes": [{"from": "2020-01-01T00:00:00Z", "until": until, "why": "year's end"}],
-    })));
+    freeze_from(world, "2020-01-01T00:00:00Z", until);
+}
+
+fn freeze_from(world: &World, from: &str, until: &str) {
+    let freezes = json!([{"from": from, "until": until, "why": "year's end"}]);
+    world.set_limits(&limits(&json!({ "freezes": freezes })));
 }
 
 /// The lines of the history that are decisions of a gate.
@@ -92,6 +95,43 @@ fn a_freeze_denies_the_deploy_with_its_reason_and_is_recorded_like_ours() {
         "{report}"
     );
     world.run(&["audit", "verify"]).ends_with(0);
+}
+
+#[test]
+fn a_freeze_that_is_not_sound_denies_the_deploy_and_is_named() {
+    let world = with_freeze(false);
+    for (from, until) in [
+        ("2020-01-01Z", "2021-01-01T00:00:00Z"),
+        ("2020-1-1T00:00:00Z", "2021-01-01T00:00:00Z"),
+        ("yesterdayZ", "2021-01-01T00:00:00Z"),
+        ("2021-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+    ] {
+        freeze_from(&world, from, until);
+        world
+            .run(&["deploy"])
+            .ends_with(2)
+            .says("Deployment blocked: freeze policy violation")
+            .says("freezes[0] is not sound");
+    }
+}
+
+#[test]
+fn data_that_no_answer_could_prove_is_refused_wherever_policies_are_asked() {
+    let world = with_freeze(false);
+    world.run(&["deploy"]).ends_with(0);
+    let good = world.read("policies/data.json");
+    let more = |good: &str| format!("{}, \"freezes\": []}}", good.trim_end().strip_suffix('}').unwrap());
+    let why = "data.json: `freezes` stands beside `thresholds`; put it under thresholds";
+    world.set_limits(&more(&good));
+    world.run(&["validate"]).ends_with(1).says("the policies are refused").says(why);
+    let asked = world.run(&["policy", "ask", "freeze"]).ends_with(2);
+    assert!(asked.out.contains(why), "{}", asked.out);
+    world.run(&["deploy"]).ends_with(2).says("Deployment blocked: no policy decision").says(why);
+    world.run(&["promote", "canary"]).ends_with(2).says("Promotion blocked: no policy decision").says(why);
+    world.set_limits(&good);
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.set_limits(&more(&good));
+    world.run(&["promote", "stable"]).ends_with(2).says("Promotion blocked: no policy decision").says(why);
 }
 
 #[test]

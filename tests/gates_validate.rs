@@ -32,6 +32,7 @@ fn five_lines(ran: &Ran) {
 #[case::no_such_function("a := nope(1)", "own.rego:3: the embedded engine has no function nope")]
 #[case::read_otherwise("a if not input.x > 1", "own.rego:3: `not` over input.x")]
 #[case::strict("a if {\n\tx := input.x\n}", "own.rego:4: the variable x is not used")]
+#[case::types("a := count(1)", "own.rego:3: count does not take a number")]
 #[case::syntax("a if {", "own.rego:")]
 fn refused_policies_are_an_error_after_the_five_lines(#[case] rules: &str, #[case] shown: &str) {
     let world = World::local();
@@ -56,18 +57,33 @@ fn failed_checks_and_refused_policies_are_told_together() {
 }
 
 #[test]
+fn what_no_opa_judged_is_told_beside_the_five_lines() {
+    let world = World::local();
+    let told = "types were not checked: no `opa` on the path; ";
+    let ran = validated(&world, "a if count(input.x) == \"x\"", None).ends_with(0);
+    five_lines(&ran);
+    assert_eq!(ran.err.matches(told).count(), 1, "{}", ran.err);
+    let mut command = world.command(&["policy", "test"]);
+    command.env("PATH", world.root());
+    let ran = Ran::of(&command.output().unwrap()).ends_with(0);
+    assert_eq!(ran.err.matches(told).count(), 1, "{}", ran.err);
+}
+
+#[test]
 fn an_opa_on_the_path_judges_too() {
     let Some(opa) = world::skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
     let world = World::local();
     let bin = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
-    // Only OPA knows types.
-    let ran = validated(&world, "a := count(1)", Some(bin.path()))
+    // Only OPA knows what a call gives.
+    let ran = validated(&world, "a if count(input.x) == \"x\"", Some(bin.path()))
         .ends_with(1)
         .says("the policies are refused by `opa check --strict`: ")
-        .says("rego_type_error: count: invalid argument(s)");
+        .says("rego_type_error: match error");
     five_lines(&ran);
-    five_lines(&validated(&world, "a := 1", Some(bin.path())).ends_with(0));
+    let judged = validated(&world, "a := 1", Some(bin.path())).ends_with(0);
+    assert!(!judged.text().contains("types were not checked"), "{}", judged.text());
+    five_lines(&judged);
 }
 
 #[test]
@@ -75,6 +91,42 @@ fn a_gate_before_a_deploy_denies_by_the_same_words() {
     let world = World::local();
     std::fs::write(world.path("policies/own.rego"), "package own\n\na := a\n").unwrap();
     world.run(&["deploy"]).ends_with(2).says("policies cannot be used").says("data.own.a is recursive");
+}
+
+#[test]
+fn what_validate_refuses_no_gate_lets_through() {
+    let world = World::local();
+    let rules = "package own\n\na if {\n\tx := input.x\n}\n";
+    let refused = |arguments: &[&str], headline: &str| {
+        std::fs::write(world.path("policies/own.rego"), rules).unwrap();
+        world
+            .run(arguments)
+            .ends_with(2)
+            .says(headline)
+            .says("policies cannot be used: refused by")
+            .says("own.rego:4: ");
+        std::fs::remove_file(world.path("policies/own.rego")).unwrap();
+    };
+    refused(&["deploy"], "Deployment blocked: no policy decision");
+    assert!(world.processes().is_empty(), "{:?}", world.processes());
+    world.run(&["deploy"]).ends_with(0);
+    refused(&["promote", "canary"], "Promotion blocked: no policy decision");
+    assert_eq!(world.get("/").json()["mode"], "stable");
+}
+
+#[test]
+fn an_opa_on_the_path_is_heard_before_a_deploy_too() {
+    let Some(opa) = world::skipped::needs("SWIFTDEPLOY_TEST_OPA") else { return };
+    let world = World::local();
+    let bin = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
+    std::fs::write(world.path("policies/own.rego"), "package own\n\na if count(input.x) == \"x\"\n").unwrap();
+    let mut command = world.command(&["deploy"]);
+    command.env("PATH", bin.path());
+    Ran::of(&command.output().unwrap())
+        .ends_with(2)
+        .says("refused by `opa check --strict`: ")
+        .says("rego_type_error: match error");
 }
 
 #[test]

@@ -133,6 +133,58 @@ fn real_opa_judges_every_case_as_written() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Every builtin of which the engine knows what it takes, with a literal of
+/// every kind in every place: what is refused here, OPA refuses too.
+#[test]
+fn real_opa_refuses_every_literal_that_the_embedded_engine_refuses() {
+    let Some(binary) = real_opa() else { return };
+    let told = Command::new(&binary).args(["capabilities", "--current"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let policies = Policies::empty();
+    policies.write("data.json", "{\"thresholds\":{}}");
+    let mut rules = String::from("package p\n");
+    for builtin in told["builtins"].as_array().unwrap() {
+        let count = builtin["decl"]["args"].as_array().map_or(0, Vec::len);
+        let name = builtin["name"].as_str().unwrap();
+        if builtin["infix"].is_string() || builtin["deprecated"] == true || name.starts_with("internal.") {
+            continue;
+        }
+        for place in 0..count {
+            for literal in ["null", "true", "1", "\"x\"", "[]", "{\"k\": 1}", "{1}"] {
+                let given = |at| if at == place { literal } else { "input.x" };
+                let arguments: Vec<&str> = (0..count).map(given).collect();
+                let _ = writeln!(rules, "a contains {name}({})", arguments.join(", "));
+            }
+        }
+    }
+    policies.write("p.rego", &rules);
+    let lines: Vec<&str> = rules.lines().collect();
+    let found = examine(policies.path()).unwrap();
+    let ours: Vec<usize> = found
+        .iter()
+        .filter(|finding| finding.what.contains("does not take"))
+        .map(|finding| finding.at.rsplit(':').next().unwrap().parse().unwrap())
+        .collect();
+    let output = Command::new(&binary)
+        .args(["check", "--max-errors", "0", "--format", "json"])
+        .arg(policies.path())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    let opas: Vec<u64> = said["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|error| error["code"] == "rego_type_error")
+        .map(|error| error["location"]["row"].as_u64().unwrap())
+        .collect();
+    let wrong: Vec<&str> =
+        ours.iter().filter(|row| !opas.contains(&(**row as u64))).map(|row| lines[*row - 1]).collect();
+    assert!(wrong.is_empty(), "OPA takes {wrong:#?}");
+    assert!(ours.len() > 400, "{} lines are judged", ours.len());
+}
+
 #[test]
 fn policies_that_ship_and_the_example_have_nothing_to_find() {
     let policies = Policies::starters();
@@ -155,9 +207,10 @@ fn recursion_is_told_with_its_way_and_across_packages() {
 #[test]
 fn rule_that_data_json_has_too_is_refused() {
     let policies = folder("limits := 1\n");
-    policies.write("data.json", &json!({"thresholds": {}, "p": {"limits": 1}}).to_string());
+    policies.write("q.rego", "package thresholds\n\ncpu_load := 1\n");
+    policies.write("data.json", &json!({"thresholds": {"cpu_load": 1}}).to_string());
     let found = examine(policies.path()).unwrap();
-    assert_eq!(found[0].what, "data.p.limits is also in data.json; rename one of them");
+    assert_eq!(found[0].what, "data.thresholds.cpu_load is also in data.json; rename one of them");
 }
 
 #[test]

@@ -279,11 +279,14 @@ async fn list_of_policies_that_never_comes_is_timed_out() {
 #[rstest]
 #[case::older_text("infra", "package infra\n\ndecision := {\"allow\": true}\n")]
 #[case::asked_by_a_policy_on_disk("helpers", "package helpers\n\nx := 1\n")]
+#[case::asked_in_other_words("lib", "package lib\n\nfine := true\n")]
+#[case::mentioned_by_nobody("billing", "package billing\n\nx := 1\n")]
+#[case::like_its_configuration("systems", "package systems.authz\n\nx := 1\n")]
 #[case::no_package_line("?", "x := 1\n")]
 #[tokio::test]
 async fn policy_that_only_the_engine_has_is_stale(#[case] package: &str, #[case] raw: &str) {
     let policies = Policies::starters();
-    policies.append("infra.rego", "\nunused := data.helpers.x\n");
+    policies.append("infra.rego", "\nunused := data.helpers.x\n\nunseen := data[\"lib\"].fine\n");
     let mut list = loaded(&policies);
     list["result"].as_array_mut().unwrap().push(json!({"id": "extra.rego", "raw": raw}));
     let address = serve(Says::Json(200, json!({"result": allowing()})), Says::Json(200, list)).await;
@@ -292,11 +295,9 @@ async fn policy_that_only_the_engine_has_is_stale(#[case] package: &str, #[case]
     assert!(reason.contains("extra.rego"), "{reason}");
 }
 
-#[rstest]
-#[case::own_configuration("package system.authz\n\ndefault allow := false\n")]
-#[case::somebody_elses("package billing\n\nx := 1\n")]
 #[tokio::test]
-async fn policy_that_takes_no_part_does_not_matter(#[case] raw: &str) {
+async fn engines_own_configuration_does_not_matter() {
+    let raw = "package system.authz\n\ndefault allow := false\n";
     let policies = Policies::starters();
     let mut list = loaded(&policies);
     list["result"].as_array_mut().unwrap().push(json!({"id": "extra.rego", "raw": raw}));

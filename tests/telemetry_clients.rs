@@ -30,6 +30,7 @@ fn names() -> Names {
         duration: "http_request_duration_seconds".to_owned(),
         path_label: "path".to_owned(),
         status_label: "status_code".to_owned(),
+        own_paths: Vec::new(),
     }
 }
 

@@ -32,6 +32,7 @@ pub fn check(input: &[u8]) {
         duration: "http_request_duration_seconds".to_owned(),
         path_label: "path".to_owned(),
         status_label: "status_code".to_owned(),
+        own_paths: Vec::new(),
     };
     let measured = measure(&input.earlier, &input.later, &names, input.nominal);
     // Of two scrapes of one process only the newer one is read.

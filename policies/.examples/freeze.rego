@@ -8,9 +8,12 @@
 #         - package: freeze
 #           before: deploy
 #
-# and the freezes in policies/data.json, beside "thresholds":
+# and the freezes in policies/data.json, under "thresholds":
 #
 #     "freezes": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}]
+#
+# Times are in UTC and in this form. A freeze that is written otherwise, or ends
+# before it begins, denies every deploy until it is corrected.
 #
 # Here, in a folder whose name begins with a dot, no engine loads it.
 package freeze
@@ -24,7 +27,8 @@ default decision := {
 	"limits": {},
 }
 
-# `limits` repeats all thresholds: it proves that the engine has those on disk.
+# `limits` repeats all thresholds: it proves that the engine has those on disk,
+# the freezes among them.
 decision := {
 	"allow": count(violations) == 0,
 	"verdict": verdict,
@@ -33,13 +37,12 @@ decision := {
 	"limits": data.thresholds,
 } if {
 	is_utc(input.time)
-	is_array(data.freezes)
-	every freeze in freezes { is_sound(freeze) }
+	is_array(data.thresholds.freezes)
 }
 
 default freezes := []
 
-freezes := data.freezes if is_array(data.freezes)
+freezes := data.thresholds.freezes if is_array(data.thresholds.freezes)
 
 verdict := "pass" if count(violations) == 0
 
@@ -51,11 +54,37 @@ reasons := [sprintf("no freeze at %s, %v are announced", [input.time, count(free
 	count(violations) == 0
 }
 
-violations := [violation |
-	some freeze in freezes
-	now := substring(input.time, 0, 19)
-	now >= substring(freeze.from, 0, 19)
-	now < substring(freeze.until, 0, 19)
+violations := array.concat(unsound, frozen)
+
+# Which freezes can be understood, by their place in the list.
+sound contains place if {
+	some place, freeze in freezes
+	is_utc(freeze.from)
+	is_utc(freeze.until)
+	instant(freeze.from) < instant(freeze.until)
+	is_string(freeze.why)
+}
+
+# What cannot be understood may be meant for now.
+unsound := [violation |
+	some place, freeze in freezes
+	not place in sound
+	violation := {
+		"code": "freeze_unsound",
+		"message": sprintf(
+			"freezes[%d] is not sound: `from` and `until` must be times like 2026-12-20T00:00:00Z, %s",
+			[place, "`from` before `until`, and `why` a text"],
+		),
+		"observed": freeze,
+	}
+]
+
+frozen := [violation |
+	some place, freeze in freezes
+	place in sound
+	now := instant(input.time)
+	now >= instant(freeze.from)
+	now < instant(freeze.until)
 	violation := {
 		"code": "frozen",
 		"message": sprintf(
@@ -67,13 +96,13 @@ violations := [violation |
 	}
 ]
 
-# Times in UTC have the order of their texts.
-is_utc(time) if endswith(time, "Z")
-
-is_utc(time) if endswith(time, "+00:00")
-
-is_sound(freeze) if {
-	is_utc(freeze.from)
-	is_utc(freeze.until)
-	is_string(freeze.why)
+is_utc(time) if {
+	is_string(time)
+	day := `[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
+	clock := `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?`
+	regex.match(sprintf(`^%sT%s(Z|\+00:00)$`, [day, clock]), time)
 }
+
+# Times in UTC have the order of their texts, without the zone and the zeros at
+# the end of a fraction.
+instant(time) := concat("", [substring(time, 0, 19), trim_right(substring(time, 19, -1), ".0:+Z")])

@@ -4,12 +4,23 @@ import data.freeze
 
 freezes := [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}]
 
-limits := {"cpu_load": 2.0}
+limits(list) := {"cpu_load": 2.0, "freezes": list}
 
-at(time) := decision if {
-	decision := freeze.decision with input as {"time": time}
-		with data.freezes as freezes
-		with data.thresholds as limits
+at(time) := during(freezes, time)
+
+during(list, time) := decision if {
+	decision := freeze.decision with input as {"time": time} with data.thresholds as limits(list)
+}
+
+noon := "2026-11-23T12:00:00Z"
+
+# A freeze that would not last at noon, but for its form.
+unsound(changes) if {
+	decision := during([object.union(freezes[0], changes)], noon)
+	decision.allow == false
+	decision.verdict == "fail"
+	[violation.code | some violation in decision.violations] == ["freeze_unsound"]
+	startswith(decision.reasons[0], "freezes[0] is not sound")
 }
 
 test_denies_inside_a_freeze if {
@@ -39,21 +50,57 @@ test_denies_a_time_of_another_zone if {
 	at("2026-11-23T12:00:00+02:00").allow == false
 }
 
+test_tells_parts_of_a_second_apart if {
+	list := [{"from": "2026-12-20T00:00:00.25Z", "until": "2026-12-20T00:00:00.5+00:00", "why": "a blink"}]
+	during(list, "2026-12-20T00:00:00.2Z").allow == true
+	during(list, "2026-12-20T00:00:00.250Z").allow == false
+	during(list, "2026-12-20T00:00:00.49Z").allow == false
+	during(list, "2026-12-20T00:00:00.500Z").allow == true
+}
+
 test_denies_without_a_time if {
-	decision := freeze.decision with input as {} with data.freezes as freezes with data.thresholds as limits
+	decision := freeze.decision with input as {} with data.thresholds as limits(freezes)
 	decision.allow == false
+}
+
+test_denies_a_time_in_another_form if {
+	at("2026-11-23").allow == false
+	at("2026-11-23Z").allow == false
 }
 
 test_denies_without_a_list if {
-	decision := freeze.decision with input as {"time": "2026-11-23T12:00:00Z"}
-		with data.freezes as null
-		with data.thresholds as limits
-	decision.allow == false
+	during(null, noon).allow == false
 }
 
-test_denies_a_freeze_that_is_not_sound if {
-	decision := freeze.decision with input as {"time": "2026-11-23T12:00:00Z"}
-		with data.freezes as [{"from": "tomorrow", "until": "2027-01-02T00:00:00Z", "why": "?"}]
-		with data.thresholds as limits
-	decision.allow == false
+test_denies_a_freeze_without_its_time_of_day if unsound({"from": "2026-12-24Z"})
+
+test_denies_a_freeze_with_a_short_date if unsound({"from": "2026-12-4T00:00:00Z"})
+
+test_denies_a_freeze_that_begins_in_words if unsound({"from": "tomorrowZ"})
+
+test_denies_a_freeze_in_a_month_that_is_none if unsound({"until": "2027-13-02T00:00:00Z"})
+
+test_denies_a_freeze_of_another_zone if unsound({"until": "2027-01-02T00:00:00+02:00"})
+
+test_denies_a_freeze_with_more_than_a_time if unsound({"until": "2027-01-02T00:00:00Z\n"})
+
+test_denies_a_freeze_that_ends_before_it_begins if {
+	unsound({"from": "2027-01-02T00:00:00Z", "until": "2026-12-20T00:00:00Z"})
+}
+
+test_denies_a_freeze_that_ends_as_it_begins if unsound({"until": "2026-12-20T00:00:00.0+00:00"})
+
+test_denies_a_freeze_without_an_end if unsound({"until": null})
+
+test_denies_a_freeze_without_a_reason if unsound({"why": null})
+
+test_denies_a_freeze_that_is_a_text if {
+	decision := during(["2026-12-20"], noon)
+	decision.violations[0].code == "freeze_unsound"
+}
+
+test_names_the_freeze_that_is_not_sound_beside_one_that_lasts if {
+	decision := during(array.concat(freezes, [{"from": "soon"}]), "2026-12-24T18:00:00Z")
+	[violation.code | some violation in decision.violations] == ["freeze_unsound", "frozen"]
+	startswith(decision.reasons[0], "freezes[1] is not sound")
 }

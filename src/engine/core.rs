@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
 use super::event::{Event, StateEvent};
+use super::gate::Loading;
 use super::journal::Journal;
 use super::measure::Measurements;
 use super::memory::StateMemory;
@@ -34,6 +35,8 @@ pub(super) struct Core {
     pub(super) assembly: Arc<dyn Assemble>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) memory: StateMemory,
+    /// Whether the policy engine may still be loading what it was given.
+    pub(super) loading: Loading,
     /// Wakes the watch: something changed, look now.
     pub(super) nudge: Notify,
     session: Mutex<Option<(SessionKey, Session)>>,
@@ -57,6 +60,7 @@ impl Core {
             assembly,
             events: broadcast::Sender::new(EVENTS_KEPT),
             memory: StateMemory::default(),
+            loading: Loading::default(),
             nudge: Notify::new(),
             session: Mutex::new(None),
             project,

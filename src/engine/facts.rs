@@ -66,7 +66,9 @@ pub(super) struct CanaryEvidence<'a> {
 /// summed, and as bad as the worst of them.
 pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: DateTime<Utc>) -> Value {
     let instances = evidence.instances;
-    let unwell = instances.iter().find(|instance| instance.health != Health::Healthy);
+    let is_unwell = |instance: &&Instance| instance.health != Health::Healthy;
+    let has_failed = |instance: &&Instance| is_unwell(instance) && instance.health != Health::Starting;
+    let unwell = instances.iter().find(has_failed).or_else(|| instances.iter().find(is_unwell));
     let health = unwell.map_or(&Health::Healthy, |instance| &instance.health);
     let names: Vec<String> = instances.iter().map(named).collect();
     let source = names.join(", ");

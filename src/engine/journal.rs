@@ -7,7 +7,7 @@
 //! Everything but the operation belongs to one target: a local release is no
 //! destination for a rollback on Docker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -26,6 +26,15 @@ const ROLLBACK: &str = "rollback.json";
 const FAULT: &str = "chaos.json";
 const VIOLATIONS: &str = "violations.json";
 const MODE: &str = "mode.json";
+
+/// A violation on record that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OpenViolation {
+    /// The instance that is judged, or empty.
+    pub about: String,
+    /// The codes that are on record.
+    pub codes: BTreeSet<String>,
+}
 
 /// More good releases than these are not kept: further back than this nobody
 /// rolls back blindly.
@@ -202,15 +211,14 @@ impl Journal {
         self.set(FAULT, fault)
     }
 
-    /// The violations on record as open: policy, and what it is about (an
-    /// instance, or empty).
+    /// The violations on record as open, by policy.
     #[must_use]
-    pub fn violations(&self) -> BTreeMap<String, String> {
+    pub fn violations(&self) -> BTreeMap<String, OpenViolation> {
         read_json(&self.file(VIOLATIONS)).unwrap_or_default()
     }
 
     /// Notes the open violations.
-    pub fn set_violations(&self, violations: &BTreeMap<String, String>) -> io::Result<()> {
+    pub fn set_violations(&self, violations: &BTreeMap<String, OpenViolation>) -> io::Result<()> {
         write_json(&self.file(VIOLATIONS), violations)
     }
 

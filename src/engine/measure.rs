@@ -22,7 +22,7 @@ use crate::manifest::Manifest;
 use crate::runtime::Instance;
 use crate::telemetry::{
     Archive, Explained, MeasureFault, Measured, Names, ScrapeFault, Scraper, Snapshot, WindowFault, explain,
-    measure,
+    lacks_series, measure,
 };
 
 /// Scrapes kept in memory over one window; more would not choose better.
@@ -87,7 +87,7 @@ impl Measurements {
         })?;
         let snapshot = self.scraper.scrape(endpoint, path, &instance.id, clock).await?;
         if is_whole(&snapshot, manifest)? {
-            self.keep(&group(instance), &snapshot, manifest.canary.window);
+            self.keep(&group(instance), &snapshot, manifest);
         }
         Ok(snapshot)
     }
@@ -96,20 +96,27 @@ impl Measurements {
         Archive::new(self.folder.join(group))
     }
 
-    fn keep(&self, group: &str, snapshot: &Snapshot, window: Duration) {
+    /// Keeps a scrape, unless the last one of that process had more: a scrape
+    /// that was cut short must not begin a window. Should the process really
+    /// have fewer series, the last one is soon too old to say so.
+    fn keep(&self, group: &str, snapshot: &Snapshot, manifest: &Manifest) {
+        let window = manifest.canary.window;
         let archive = self.archive(group);
-        // The archive only lets other processes look back; without it this
-        // process still can, so a full disk must not stop the watch here.
-        let _ = archive.store(snapshot);
         let oldest_used = snapshot.taken_at - age(window * (LONGEST_WINDOW + 1));
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let known = recent.entry(group.to_owned()).or_insert_with(|| {
             self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(window * (LONGEST_WINDOW + 1))));
-            let seen_by_others = archive.load(|_| true, oldest_used);
-            seen_by_others.unwrap_or_default().into_iter().filter(|old| old != snapshot).collect()
+            archive.load(|_| true, oldest_used).unwrap_or_default()
         });
-        let spacing = age(window / SNAPSHOTS_IN_A_WINDOW);
         let last = known.iter().rev().find(|seen| seen.instance == snapshot.instance);
+        let is_recent = |last: &&Snapshot| last.taken_at >= oldest_used;
+        if last.filter(is_recent).is_some_and(|last| lacks_series(last, snapshot, &names(manifest))) {
+            return;
+        }
+        // The archive only lets other processes look back; without it this
+        // process still can, so a full disk must not stop the watch here.
+        let _ = archive.store(snapshot);
+        let spacing = age(window / SNAPSHOTS_IN_A_WINDOW);
         if last.is_none_or(|last| snapshot.taken_at - last.taken_at >= spacing) {
             known.push(snapshot.clone());
         }
@@ -129,7 +136,7 @@ impl Measurements {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             recent.get(group).cloned().unwrap_or_default()
         };
-        let earlier: Vec<Snapshot> = round::earlier(&known, now, nominal)?.into_iter().cloned().collect();
+        let earlier = round::earlier(&known, now, nominal)?;
         let later = now.iter().map(|taken| taken.snapshot.clone()).collect();
         Ok(Ends { earlier, later })
     }
@@ -193,14 +200,17 @@ pub(super) fn told(fault: &MeasureFault) -> String {
     }
 }
 
-/// The manifest's names, for the telemetry.
-pub(super) fn names(manifest: &Manifest) -> Names {
+/// The manifest's names, for the telemetry, and the paths under which the tool
+/// itself asks the app.
+#[must_use]
+pub fn names(manifest: &Manifest) -> Names {
     let metrics = &manifest.metrics;
     Names {
         requests: metrics.requests.clone(),
         duration: metrics.duration.clone(),
         path_label: metrics.path_label.clone(),
         status_label: metrics.status_label.clone(),
+        own_paths: vec![manifest.services.health.path.clone(), metrics.path.clone()],
     }
 }
 

@@ -45,6 +45,7 @@ pub use event::{
     StepResult,
 };
 pub use look_back::{REPLAY_TIMEOUT, Replayed};
+pub use measure::names as metric_names;
 pub use metrics::{GroupMetrics, NoWindow, Seen};
 pub use project::Project;
 pub use recall::{RecordedDecision, recorded_decision};

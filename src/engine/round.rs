@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::telemetry::{Snapshot, WindowFault, choose};
 
@@ -23,6 +23,8 @@ pub(super) struct Taken {
 
 /// The earlier end of the window, from what is `known` of the group.
 ///
+/// - An instance that was started after its earlier scrape restarted: that
+///   scrape is of another process, which the new one took the place of.
 /// - An instance without an earlier scrape must have started in the window; one
 ///   that ran before it was missed, and its life is no window.
 /// - One that is gone now but was seen in the window stands in it, so that the
@@ -30,11 +32,11 @@ pub(super) struct Taken {
 ///
 /// # Errors
 /// [`WindowFault::TooShort`], with as much as there is.
-pub(super) fn earlier<'s>(
-    known: &'s [Snapshot],
+pub(super) fn earlier(
+    known: &[Snapshot],
     now: &[Taken],
     nominal: Duration,
-) -> Result<Vec<&'s Snapshot>, WindowFault> {
+) -> Result<Vec<Snapshot>, WindowFault> {
     let longest = nominal * LONGEST_WINDOW;
     let chosen: Vec<Option<&Snapshot>> =
         now.iter().map(|taken| choose(known, &taken.snapshot, nominal, longest)).collect();
@@ -51,7 +53,15 @@ pub(super) fn earlier<'s>(
     if !missed.is_empty() {
         return Err(too_short(known, &missed, nominal));
     }
-    let mut earlier: Vec<&Snapshot> = chosen.into_iter().flatten().collect();
+    let of_its_process = |(taken, chosen): (&Taken, Option<&Snapshot>)| -> Option<Snapshot> {
+        let seen = chosen?.clone();
+        let restarted = taken.started_at.filter(|started| *started > seen.taken_at);
+        Some(match restarted {
+            Some(started) => Snapshot { instance: life_before(&seen.instance, started), ..seen },
+            None => seen,
+        })
+    };
+    let mut earlier: Vec<Snapshot> = now.iter().zip(chosen).filter_map(of_its_process).collect();
     let present: BTreeSet<&str> = now.iter().map(|taken| taken.snapshot.instance.as_str()).collect();
     let gone: BTreeSet<&str> = known
         .iter()
@@ -60,9 +70,14 @@ pub(super) fn earlier<'s>(
         .collect();
     for instance in gone {
         let of_it = known.iter().filter(|seen| seen.instance == instance);
-        earlier.extend(of_it.min_by_key(|seen| (seen.taken_at - begin).abs()));
+        earlier.extend(of_it.min_by_key(|seen| (seen.taken_at - begin).abs()).cloned());
     }
     Ok(earlier)
+}
+
+/// What the process of an instance is called that ran until it was restarted.
+fn life_before(instance: &str, started: DateTime<Utc>) -> String {
+    format!("{instance} until {}", started.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 /// How much of the window there is: as much as of the instance known longest.
@@ -107,7 +122,7 @@ mod tests {
         Taken { snapshot: seen(instance, 0), started_at: Some(at(started)) }
     }
 
-    fn told(found: Result<Vec<&Snapshot>, WindowFault>) -> Result<Vec<(String, i64)>, u64> {
+    fn told(found: Result<Vec<Snapshot>, WindowFault>) -> Result<Vec<(String, i64)>, u64> {
         match found {
             Ok(earlier) => {
                 let mut told: Vec<(String, i64)> = earlier
@@ -131,6 +146,8 @@ mod tests {
     #[case::one_went_away(&[("a", -30), ("b", -30), ("b", -20)], &[("a", -90)], Ok(vec![("a", -30), ("b", -30)]))]
     #[case::one_went_away_before(&[("a", -30), ("b", -50), ("b", -34)], &[("a", -90)], Ok(vec![("a", -30)]))]
     #[case::one_came_and_went(&[("a", -30), ("b", -9), ("b", -4)], &[("a", -90)], Ok(vec![("a", -30), ("b", -9)]))]
+    #[case::one_restarted_in_the_window(&[("a", -30), ("b", -30), ("b", -5)], &[("a", -90), ("b", -7)], Ok(vec![("a", -30), ("b until 1970-01-12T13:46:33.000Z", -30)]))]
+    #[case::one_started_as_it_was_scraped(&[("a", -30)], &[("a", -30)], Ok(vec![("a", -30)]))]
     #[case::another_takes_the_place_of_the_only_one(&[("a", -30), ("a", -20), ("b", -6)], &[("b", -10)], Err(6))]
     fn the_earlier_end_of_a_window_is_chosen(
         #[case] known: &[(&str, i64)],

@@ -1,8 +1,10 @@
 //! Where a policy begins and ends to be violated: recorded once, whoever sees
-//! it first, the watch, a gate or another process.
+//! it first, the watch, a gate or another process. One that goes on in another
+//! way, by a limit that was kept until then, is recorded again.
 
 use super::core::Core;
 use super::gate::details;
+use super::journal::OpenViolation;
 use crate::history::{Entry, HistoryError};
 use crate::policy::{Decision, Verdict};
 
@@ -11,12 +13,15 @@ use crate::policy::{Decision, Verdict};
 /// the limits and changes nothing.
 pub(super) async fn note(core: &Core, decision: &Decision, about: &str) -> Result<(), HistoryError> {
     let mut open = core.journal.violations();
-    let is_open = open.get(&decision.gate).is_some_and(|known| known == about);
+    let known = open.get(&decision.gate).filter(|known| known.about == about);
+    let mut codes = known.map(|known| known.codes.clone()).unwrap_or_default();
+    let before = codes.len();
+    codes.extend(decision.violations.iter().map(|violation| violation.code.clone()));
     let is_violated = decision.fault.is_none() && decision.verdict == Verdict::Fail;
-    if is_violated && !is_open {
+    if is_violated && (known.is_none() || codes.len() > before) {
         core.record_own(Entry::Violation { policy: decision.gate.clone(), details: details(decision) })
             .await?;
-        open.insert(decision.gate.clone(), about.to_owned());
+        open.insert(decision.gate.clone(), OpenViolation { about: about.to_owned(), codes });
     } else if decision.allow && open.remove(&decision.gate).is_some() {
         core.record_own(Entry::ViolationEnded { policy: decision.gate.clone() }).await?;
     } else {
@@ -33,7 +38,7 @@ pub(super) async fn end_of_gone(core: &Core, present: &[&str]) -> Result<(), His
     let mut open = core.journal.violations();
     let gone: Vec<String> = open
         .iter()
-        .filter(|(_, about)| !about.is_empty() && !present.contains(&about.as_str()))
+        .filter(|(_, known)| !known.about.is_empty() && !present.contains(&known.about.as_str()))
         .map(|(gate, _)| gate.clone())
         .collect();
     for gate in &gone {

@@ -256,7 +256,8 @@ impl Looker {
             return;
         }
         let Ok(files) = stack_files(&self.core, manifest) else { return };
-        if session.runtime.sync_policies(&crate::render::stack(manifest), &files).await.is_ok() {
+        if let Ok(given) = session.runtime.sync_policies(&crate::render::stack(manifest), &files).await {
+            self.core.loading.note(given, self.core.clock.instant());
             self.given = Some(bundle.revision().to_owned());
         }
     }
@@ -318,7 +319,7 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
             Some(infra_input(core, manifest, &session).await)
         };
         if let Some(input) = input {
-            let asked = gate::ask(&session, package, &input).await;
+            let asked = gate::ask(core, &session, package, &input).await;
             if !asked.allow {
                 return Ok(asked);
             }

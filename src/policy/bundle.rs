@@ -15,9 +15,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Fault;
+use super::answer::excerpt;
 
 /// The one file of limits.
 const DATA_FILE: &str = "data.json";
+
+/// The one key of that file. Every answer repeats what stands under it, which
+/// proves that the engine has it; an engine with an older value of another key
+/// could not be told from one with the value on disk.
+const THRESHOLDS: &str = "thresholds";
 
 /// Larger than any policy that a person writes; keeps a wrong folder from
 /// being read into memory.
@@ -81,7 +87,7 @@ impl PolicyBundle {
     /// # Errors
     /// [`Fault::Policies`] with file, line and cause: the folder or a file
     /// cannot be read, a file of Rego has no package line, `data.json` is
-    /// missing, no JSON or without `thresholds`, or there is a data file that
+    /// missing, no JSON, without `thresholds` or with another key, or there is a data file that
     /// OPA would load and the embedded engine would not.
     pub fn load(dir: &Path) -> Result<Self, Fault> {
         Self::load_with(dir, &dir.join(DATA_FILE))
@@ -164,7 +170,7 @@ impl PolicyBundle {
     /// Every limit; an object.
     #[must_use]
     pub fn thresholds(&self) -> &Value {
-        &self.data["thresholds"]
+        &self.data[THRESHOLDS]
     }
 
     /// The first 12 hexadecimal digits of SHA-256 over path and content of
@@ -221,7 +227,7 @@ fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), 
         } else if path != DATA_FILE && matches!(extension, Some("json" | "yaml" | "yml")) {
             return Err(unusable(format!(
                 "{}: OPA would load this file as data, the embedded engine would not; \
-                 move its content to data.json or the file out of the folder",
+                 move its content to data.json, under {THRESHOLDS}, or the file out of the folder",
                 entry.path().display()
             )));
         }
@@ -269,10 +275,19 @@ pub(super) fn package_of(source: &str) -> Result<String, usize> {
 fn parse_data(path: &Path, text: &str) -> Result<Value, Fault> {
     let data: Value = serde_json::from_str(text)
         .map_err(|cause| unusable(format!("{}:{}: {cause}", path.display(), cause.line())))?;
-    if !data.get("thresholds").is_some_and(Value::is_object) {
+    if !data.get(THRESHOLDS).is_some_and(Value::is_object) {
         return Err(unusable(format!(
-            "{}: it must be an object with the object `thresholds`",
+            "{}: it must be an object with the object `{THRESHOLDS}`",
             path.display()
+        )));
+    }
+    let mut keys = data.as_object().into_iter().flat_map(|data| data.keys());
+    if let Some(other) = keys.find(|key| *key != THRESHOLDS) {
+        return Err(unusable(format!(
+            "{}: `{}` stands beside `{THRESHOLDS}`; put it under {THRESHOLDS}: only those are proven to be \
+             what the engine decides by",
+            path.display(),
+            excerpt(other, 60)
         )));
     }
     Ok(data)

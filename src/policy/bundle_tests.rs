@@ -107,6 +107,10 @@ fn folder_without_policies_is_refused() {
 #[case::thresholds_null(Some(r#"{"thresholds": null}"#), "with the object `thresholds`")]
 #[case::thresholds_list(Some(r#"{"thresholds": [1]}"#), "with the object `thresholds`")]
 #[case::no_object(Some("[]"), "with the object `thresholds`")]
+#[case::not_proven(
+    Some(r#"{"thresholds": {}, "freezes": []}"#),
+    "data.json: `freezes` stands beside `thresholds`; put it under thresholds: only those are proven to be what the engine decides by"
+)]
 fn unusable_limits_are_refused(#[case] data: Option<&str>, #[case] hint: &str) {
     let folder = folder(&[("a.rego", "package a\n")]);
     if let Some(data) = data {

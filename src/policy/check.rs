@@ -9,14 +9,16 @@
 //! fact that may be missing, `\d` in a regular expression): a decision must not
 //! depend on which of them was asked.
 //!
-//! Not looked for: wrong types (`count(1)`; at evaluation they deny), rules
-//! with two values for the same input (the same in both), malformed METADATA
-//! comments. Where a real OPA is at hand it judges by itself (`program`), and
+//! Of types only what literals show is looked for (`count(1)`, `kinds`); what
+//! OPA infers beyond denies at evaluation. Not looked for: rules with two values
+//! for the same input (the same in both). Where a real OPA is at hand it judges by itself (`program`), and
 //! that answer counts more.
 
 mod calls;
 mod graph;
 mod imports;
+mod kinds;
+mod metadata;
 mod negation;
 mod program;
 mod rules;
@@ -29,7 +31,7 @@ use super::Fault;
 use super::bundle::PolicyBundle;
 use super::rego::Interpreter;
 
-pub use program::{Judgement, found as opa_on_path, judge_with, words};
+pub use program::{Judgement, UNJUDGED, found as opa_on_path, judge_with, words};
 
 /// Something that OPA refuses, or reads in another way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +86,10 @@ pub(super) fn findings(modules: &[tree::ModuleRef], data: &serde_json::Value) ->
     rules::conflicts(&rules, modules, data, &mut found);
     let read = scope::read(modules, &rules, &mut found);
     calls::check(&read, &rules, &mut found);
+    kinds::check(&read, &rules, &mut found);
+    for module in modules {
+        metadata::check(module, &mut found);
+    }
     graph::recursion(&read, &rules, &mut found);
     found.sort();
     found.dedup();

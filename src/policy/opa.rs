@@ -7,9 +7,9 @@
 //! The same holds when the disk cannot be read any more, as after `data.json`
 //! vanished: an OPA that answers then decides by what is gone, and is stale.
 //!
-//! Checked are the text of every policy file and every limit (echoed by each
-//! answer). Not checked is other data of the user's own in `data.json`: OPA
-//! would have to be opened for reading data, and limits decide.
+//! Checked are the text of every policy file, that there is no other one, and
+//! every value of `data.json` (echoed by each answer): it holds `thresholds`
+//! alone, since nothing else in it would be proven.
 
 mod http;
 mod loaded;

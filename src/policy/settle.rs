@@ -42,6 +42,15 @@ pub(super) fn settle(question: Question<'_>, outcome: Result<Answer, Fault>, res
     }
 }
 
+impl Decision {
+    /// The same question, whose answer cannot be obeyed for this reason.
+    #[must_use]
+    pub fn without_answer(self, fault: Fault) -> Self {
+        let Self { gate, engine, revision, input, result, took, .. } = self;
+        settle(Question { package: &gate, input: &input, engine, revision, took }, Err(fault), result)
+    }
+}
+
 fn without_answer(fault: &Fault) -> Answer {
     let message = fault.to_string();
     let violation = Violation {

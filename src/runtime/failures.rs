@@ -4,8 +4,8 @@
 //! with seconds since 1970, the status that the client got, the slot, where it
 //! was tried, and the request.
 //!
-//! Invariant: a line in the time asked about that cannot be read makes the
-//! count unknown, never smaller.
+//! Invariant: a line in the time asked about that cannot be read, and a log of
+//! which too little is read, make the count unknown, never smaller.
 
 use chrono::{DateTime, Utc};
 
@@ -24,19 +24,25 @@ pub fn line(at: DateTime<Utc>, status: u16, slot: Slot, tried: &str, request: &s
 pub fn gap(at: DateTime<Utc>, lines: u64) -> String {
     let (seconds, millis) = (at.timestamp(), at.timestamp_subsec_millis());
     format!(
-        "{seconds}.{millis:03} | - | {LOST} | - | {lines} lines are missing here: the disk was too slow\n"
+        "{seconds}.{millis:03} | - | {LOST} | - | {lines} lines are missing here: the disk was too slow, or full\n"
     )
 }
 
 /// In the place of a slot: nobody knows which.
 const LOST: &str = "lost";
 
+/// The longest request in a line, in bytes: long addresses must not fill the
+/// log.
+pub const LONGEST_REQUEST: usize = 2048;
+
 /// How many requests of a slot stand in the log since a moment. `is_whole`
-/// tells whether the log is read from its beginning; otherwise the first line
-/// may be half of one and is left out.
+/// tells whether nothing was written before the first line; otherwise that may
+/// be half of one and is left out, and what follows must reach back beyond the
+/// moment.
 ///
 /// # Errors
-/// The line that cannot be read, since the moment asked about.
+/// The line that cannot be read, since the moment asked about; or that the log
+/// goes on before the part that was read.
 pub fn count(log: &str, is_whole: bool, slot: Slot, since: DateTime<Utc>) -> Result<u64, String> {
     let begin = if is_whole { 0 } else { log.find('\n').map_or(log.len(), |end| end + 1) };
     // What has no line end yet is being written at this moment.
@@ -50,14 +56,17 @@ pub fn count(log: &str, is_whole: bool, slot: Slot, since: DateTime<Utc>) -> Res
         };
         // Lines of several writers may stand in another order by a little.
         if at < since - ORDER {
-            break;
+            return Ok(found);
         }
         if at >= since && upstream == LOST {
             return Err(line.rsplit(" | ").next().unwrap_or_default().to_owned());
         }
         found += u64::from(at >= since && upstream == wanted);
     }
-    Ok(found)
+    if is_whole {
+        return Ok(found);
+    }
+    Err(format!("too many lines for one look: the part that was read begins after {since}"))
 }
 
 /// How far lines may stand out of order: every worker writes its own.
@@ -109,10 +118,25 @@ mod tests {
     #[test]
     fn the_ends_of_a_part_of_the_log_are_left_out() {
         let whole = log(&[(1, Slot::Green), (2, Slot::Green), (3, Slot::Green)]);
-        assert_eq!(count(&whole[10..], false, Slot::Green, at(0)), Ok(2));
+        assert_eq!(count(&whole[10..], false, Slot::Green, at(8)), Ok(0));
         assert_eq!(count(&whole[..whole.len() - 5], true, Slot::Green, at(0)), Ok(2));
-        assert_eq!(count("half a line", false, Slot::Green, at(0)), Ok(0));
         assert_eq!(count("half a line", true, Slot::Green, at(0)), Ok(0));
+    }
+
+    #[rstest]
+    #[case::nothing_is_older(&[(-9, Slot::Green), (1, Slot::Green)], None)]
+    #[case::one_is_but_not_by_enough(&[(-9, Slot::Green), (-4, Slot::Green), (1, Slot::Green)], None)]
+    #[case::one_is_older(&[(-9, Slot::Green), (-6, Slot::Green), (1, Slot::Green)], Some(1))]
+    #[case::there_is_but_half_a_line(&[(-9, Slot::Green)], None)]
+    fn a_part_must_reach_back_beyond_the_moment(
+        #[case] entries: &[(i64, Slot)],
+        #[case] expected: Option<u64>,
+    ) {
+        let whole = log(entries);
+        let counted = count(&whole[10..], false, Slot::Green, at(0));
+        assert_eq!(counted.as_ref().ok(), expected.as_ref());
+        assert!(expected.is_some() || counted.unwrap_err().contains("too many lines"));
+        assert!(count(&whole, true, Slot::Green, at(0)).is_ok());
     }
 
     #[test]
@@ -124,7 +148,7 @@ mod tests {
         }
         let lost = log(&[(1, Slot::Green)]) + &gap(at(2), 7);
         let reason = count(&lost, true, Slot::Green, at(0)).unwrap_err();
-        assert_eq!(reason, "7 lines are missing here: the disk was too slow");
+        assert_eq!(reason, "7 lines are missing here: the disk was too slow, or full");
         assert_eq!(count(&lost, true, Slot::Green, at(3)), Ok(0));
         // Long ago it does no harm.
         let old = format!("rubbish\n{}", log(&[(-20, Slot::Green), (1, Slot::Green)]));

@@ -14,7 +14,7 @@ mod model;
 
 pub use error::RuntimeError;
 pub use model::{
-    Check, CheckStatus, EngineInfo, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
+    Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
     Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress, RuntimeEvent,
     StackFiles, Usage,
 };
@@ -84,8 +84,8 @@ pub trait Runtime: Send + Sync {
     /// Creates and starts the stack's policy engine where there is none, and
     /// waits until it answers; one made from another spec is replaced. One
     /// that exists but was stopped is left stopped: somebody did that, and the
-    /// gates say so.
-    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;
+    /// gates say so. Tells whether it was given other policies.
+    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError>;
 
     /// Brings the proxy to what the stack says, and waits until it answers; a
     /// proxy that is right already is left alone, with the routes it has. A
@@ -98,8 +98,9 @@ pub trait Runtime: Send + Sync {
         routes: &Routes,
     ) -> Result<(), RuntimeError>;
 
-    /// Copies the policies to the policy engine, where it has a copy.
-    async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError>;
+    /// Copies the policies to the policy engine, where it has a copy. Tells
+    /// whether they were other ones than it had.
+    async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError>;
 
     /// Starts a release in its slot (`spec.role` names it), from `image_id`
     /// where given. Whatever was in the slot is replaced; the caller sees to

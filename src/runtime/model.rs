@@ -303,3 +303,12 @@ pub struct HostFacts {
     /// Number of processors.
     pub cpus: u32,
 }
+
+/// What a policy engine was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing: it has these policies, or reads them by itself.
+    Nothing,
+    /// Other policies than it had; it needs a moment to load them.
+    OtherPolicies,
+}

@@ -84,6 +84,8 @@ impl WindowFault {
             Self::Absent { .. } => "metrics_absent",
             Self::BadValue { .. } => "metrics_malformed",
             Self::NoStatus { .. } => "metrics_no_status",
+            Self::NoPath { .. } => "metrics_no_path",
+            Self::SeriesLost { .. } => "metrics_series_lost",
         }
     }
 
@@ -96,6 +98,11 @@ impl WindowFault {
             Self::BadValue { .. } => "correct the app: a counter is never negative and at most 2^53",
             Self::NoStatus { .. } => {
                 "name the label of the status code in the manifest: metrics.status_label"
+            }
+            Self::NoPath { .. } => "name the label of the path in the manifest: metrics.path_label",
+            Self::SeriesLost { .. } => {
+                "wait until the window has passed and repeat; \
+                 the app must keep its series and should tell the length of its metrics"
             }
         }
     }

@@ -19,9 +19,9 @@ mod window;
 pub use archive::Archive;
 pub use choose::choose;
 pub use fault::MeasureFault;
-pub use model::{Bucket, Measured, Names, P99, ScrapeFault, Side, Snapshot, WindowFault};
+pub use model::{Bucket, EXCLUDED_PATHS, Measured, Names, P99, ScrapeFault, Side, Snapshot, WindowFault};
 pub use report::{Checked, Figures, check, compare};
 pub use scrape::Scraper;
 pub use window::{
-    EXCLUDED_PATHS, Explained, InstanceDetail, Life, Misfit, SeriesDetail, Why, edges, explain, measure,
+    Explained, InstanceDetail, Life, Misfit, SeriesDetail, Why, edges, explain, lacks_series, measure,
 };

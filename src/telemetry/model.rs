@@ -6,6 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+/// Paths of the operator and of health checks, which are no traffic, whatever
+/// the manifest says. Compared exactly.
+pub const EXCLUDED_PATHS: [&str; 3] = ["/metrics", "/healthz", "/chaos"];
+
 /// What an app calls its metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
@@ -17,6 +21,17 @@ pub struct Names {
     pub path_label: String,
     /// The label of the status code, `status_code`.
     pub status_label: String,
+    /// Paths that are no traffic besides [`EXCLUDED_PATHS`]: where this app
+    /// has its health check and its metrics. Compared exactly.
+    pub own_paths: Vec<String>,
+}
+
+impl Names {
+    /// Whether requests for a path are no traffic.
+    #[must_use]
+    pub fn excludes(&self, path: &str) -> bool {
+        EXCLUDED_PATHS.contains(&path) || self.own_paths.iter().any(|own| own == path)
+    }
 }
 
 /// One scrape of one process, as it came: the body is kept so that it can be
@@ -143,6 +158,29 @@ pub enum WindowFault {
         /// The label that should hold the status.
         label: String,
     },
+    /// Requests of which nobody can say whether they were traffic.
+    #[error(
+        "metrics unusable in line {line}: {series} has no path in the label {label}; \
+         without it health checks cannot be told from traffic"
+    )]
+    NoPath {
+        /// Its line in the later scrape, counted from 1.
+        line: usize,
+        /// The series.
+        series: String,
+        /// The label that should hold the path.
+        label: String,
+    },
+    /// A series of the counter of requests went away although its process
+    /// lives on: what it counted since is not known.
+    #[error(
+        "metrics incomplete: {series} was in the earlier scrape and is not in the later one, \
+         which was cut short or is of another process"
+    )]
+    SeriesLost {
+        /// The series.
+        series: String,
+    },
 }
 
 /// A bucket of the latency histogram in the window.
@@ -169,7 +207,7 @@ pub struct P99 {
 /// What happened between two scrapes, summed over the processes of one mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Requests in the window, without `/metrics`, `/healthz`, `/chaos`.
+    /// Requests in the window, without the paths that are no traffic.
     pub requests: u64,
     /// Those answered with 500 to 599.
     pub errors: u64,

@@ -75,9 +75,14 @@ impl Scraper {
             .await
             .unwrap_or_else(|_| Err(ScrapeFault::TimedOut { url: url.clone(), millis }))?;
         let taken_at = clock.wall();
-        parse(&body, format)?;
-        // Parsed, so it is UTF-8.
-        let body = String::from_utf8(body).unwrap_or_default();
+        // A body at the limit takes long enough to hold up everything else
+        // that this thread does.
+        let parsed = tokio::task::spawn_blocking(move || {
+            parse(&body, format)?;
+            // Parsed, so it is UTF-8.
+            Ok::<_, ScrapeFault>(String::from_utf8(body).unwrap_or_default())
+        });
+        let body = parsed.await.map_err(|error| broken_down(&error))??;
         let is_openmetrics = format == Format::OpenMetrics;
         Ok(Snapshot { instance: instance.to_owned(), taken_at, is_openmetrics, body })
     }
@@ -140,6 +145,11 @@ fn announced(headers: &HeaderMap) -> Result<Format, ScrapeFault> {
         return Err(ScrapeFault::Malformed { line: 0, reason });
     }
     Ok(format)
+}
+
+/// Reading the body itself failed.
+fn broken_down(error: &tokio::task::JoinError) -> ScrapeFault {
+    ScrapeFault::Malformed { line: 0, reason: format!("reading it broke down: {error}") }
 }
 
 /// The connection ended before the body did.

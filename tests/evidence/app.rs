@@ -28,6 +28,9 @@ pub enum Spoilt {
     Truncated,
     /// The last line lacks its end.
     CutOff,
+    /// The connection closes at the end of a line, before that of the errors,
+    /// and no length was promised.
+    CutAtLineEnd,
     /// A line that is no sample.
     Malformed,
     /// A page of a web server.
@@ -159,6 +162,11 @@ fn answer(mut stream: TcpStream, counted: Counted) {
             stream.write_all(format!("{}{}", head(200, "text/plain", body.len() + 500), &body).as_bytes())
         }
         Spoilt::CutOff => say(&mut stream, 200, "text/plain", &body[..body.len() - 3]),
+        Spoilt::CutAtLineEnd => {
+            let end = body.find("http_requests_total{path=\"/\",status_code=\"500\"}").unwrap_or(0);
+            let head = "HTTP/1.0 200 Fake\r\nContent-Type: text/plain\r\n\r\n";
+            stream.write_all(format!("{head}{}", &body[..end]).as_bytes())
+        }
         Spoilt::Malformed => say(&mut stream, 200, "text/plain", &format!("{body}what is this?\n")),
         Spoilt::Html => say(&mut stream, 200, "text/html", "<html><body>welcome</body></html>\n"),
         Spoilt::Empty => say(&mut stream, 200, "text/plain", ""),

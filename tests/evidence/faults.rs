@@ -19,6 +19,13 @@ const TABLE: &[(&str, Spoilt, Verdict, &str, Option<&str>)] = &[
     ("slow drip", Spoilt::Drips, Inconclusive, "metrics_unavailable", Some("metrics_timeout")),
     ("truncated", Spoilt::Truncated, Inconclusive, "metrics_unavailable", Some("metrics_malformed")),
     ("last line cut off", Spoilt::CutOff, Inconclusive, "metrics_unavailable", Some("metrics_malformed")),
+    (
+        "truncated at a line end without a length",
+        Spoilt::CutAtLineEnd,
+        Inconclusive,
+        "metrics_unavailable",
+        Some("metrics_series_lost"),
+    ),
     ("malformed line", Spoilt::Malformed, Inconclusive, "metrics_unavailable", Some("metrics_malformed")),
     ("HTML page", Spoilt::Html, Inconclusive, "metrics_unavailable", Some("metrics_content_type")),
     ("empty body", Spoilt::Empty, Inconclusive, "metrics_unavailable", Some("metrics_malformed")),
@@ -60,6 +67,7 @@ async fn a_fault_of_the_metrics_has_its_verdict_and_ends_with_the_fault(
         Spoilt::Drips,
         Spoilt::Truncated,
         Spoilt::CutOff,
+        Spoilt::CutAtLineEnd,
         Spoilt::Malformed,
         Spoilt::Html,
         Spoilt::Empty,
@@ -127,6 +135,30 @@ async fn one_of_two_that_fails_is_no_pass_and_is_named(
 
     bad.spoil(Spoilt::No);
     is(&stage.good_window(&both).await, Pass, &[]);
+}
+
+/// Every second request fails, and the metrics end before they say so. What was
+/// cut short does not begin the next window, in which all counts again.
+#[tokio::test]
+async fn errors_that_are_cut_away_are_no_pass_and_count_in_the_next_window() {
+    let app = App::start("a");
+    let stage = Stage::with(&[&app]);
+    is(&stage.good_window(&[&app]).await, Pass, &[]);
+
+    app.serves(100, 50);
+    app.count(|counted| counted.uptime += WINDOW.unsigned_abs());
+    app.spoil(Spoilt::CutAtLineEnd);
+    stage.pass(WINDOW);
+    is(&stage.ask().await, Inconclusive, &["metrics_unavailable"]);
+
+    app.spoil(Spoilt::No);
+    app.serves(100, 50);
+    app.count(|counted| counted.uptime += WINDOW.unsigned_abs());
+    stage.pass(WINDOW);
+    let decision = stage.ask().await;
+    is(&decision, Verdict::Fail, &["error_rate_high"]);
+    // Both windows: nothing in between was whole.
+    assert_eq!((&decision.input["requests"], &decision.input["errors"]), (&200.into(), &100.into()));
 }
 
 /// The watch of the app lives on: it tells the fault, then figures again.

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use swiftdeploy::domain::stack::{ContainerSpec, Stack};
 use swiftdeploy::domain::{Routes, Slot, Target};
 use swiftdeploy::runtime::{
-    Check, EngineInfo, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
+    Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
 };
 use tokio::sync::mpsc;
@@ -94,7 +94,7 @@ impl Runtime for FakeRuntime {
         not_here()
     }
 
-    async fn ensure_policy(&self, _: &Stack, _: &StackFiles) -> Result<(), RuntimeError> {
+    async fn ensure_policy(&self, _: &Stack, _: &StackFiles) -> Result<Given, RuntimeError> {
         not_here()
     }
 
@@ -102,8 +102,8 @@ impl Runtime for FakeRuntime {
         not_here()
     }
 
-    async fn sync_policies(&self, _: &Stack, _: &StackFiles) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn sync_policies(&self, _: &Stack, _: &StackFiles) -> Result<Given, RuntimeError> {
+        Ok(Given::Nothing)
     }
 
     async fn start(&self, _: &ContainerSpec, _: Option<&str>) -> Result<Instance, RuntimeError> {

@@ -69,6 +69,26 @@ async fn two_are_as_well_as_the_worse_of_them(
 }
 
 #[tokio::test]
+async fn one_that_starts_is_waited_for_and_hides_no_failure_of_another() {
+    let (a, b) = (App::start("a"), App::start("b"));
+    let stage = Stage::with(&[&a, &b]);
+    is(&stage.good_window(&[&a, &b]).await, Pass, &[]);
+    a.serves(100, 0);
+    b.serves(100, 0);
+    stage.pass(WINDOW);
+    stage.runtime.tell(|told| told.instances[0].health = Health::Starting);
+    let decision = stage.ask().await;
+    is(&decision, Inconclusive, &["canary_starting"]);
+    assert!(
+        decision.waiting_helps() && decision.reasons[0].contains("still starting"),
+        "{:?}",
+        decision.reasons
+    );
+    stage.runtime.tell(|told| told.instances[1].health = Health::Unhealthy("503".into()));
+    is(&stage.ask().await, Fail, &["canary_unhealthy"]);
+}
+
+#[tokio::test]
 async fn one_that_went_away_leaves_the_figures_incomplete_until_the_window_is_past_it() {
     let (a, b) = (App::start("a"), App::start("b"));
     let stage = Stage::with(&[&a, &b]);
@@ -86,6 +106,36 @@ async fn one_that_went_away_leaves_the_figures_incomplete_until_the_window_is_pa
     a.serves(100, 0);
     stage.pass(WINDOW);
     is(&stage.ask().await, Pass, &[]);
+}
+
+/// As after `docker restart`, of an app that tells neither its start nor its
+/// uptime and soon counted more than before.
+#[tokio::test]
+async fn one_that_was_started_again_by_hand_counts_from_zero() {
+    let (a, b) = (App::start("a"), App::start("b"));
+    let stage = Stage::with(&[&a, &b]);
+    for app in [&a, &b] {
+        app.count(|counted| counted.uptime = 0);
+    }
+    is(&stage.good_window(&[&a, &b]).await, Pass, &[]);
+
+    stage.pass(10);
+    let started = stage.now();
+    stage.runtime.tell(|told| told.instances[1].started_at = Some(started));
+    stage.pass(20);
+    a.serves(100, 0);
+    b.count(|counted| {
+        counted.served += 400;
+        counted.uptime += WINDOW.unsigned_abs();
+    });
+    a.count(|counted| counted.uptime += WINDOW.unsigned_abs());
+    let decision = stage.ask().await;
+    is(&decision, Inconclusive, &["process_restarted"]);
+    assert!(decision.waiting_helps());
+    assert_eq!((&decision.input["resets"], &decision.input["vanished"]), (&json!(1), &json!(0)));
+    assert_eq!(decision.input["requests"], 100 + 1000 + 100 + 400, "{}", decision.input);
+
+    is(&stage.good_window(&[&a, &b]).await, Pass, &[]);
 }
 
 #[tokio::test]

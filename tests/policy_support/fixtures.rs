@@ -186,6 +186,7 @@ fn buckets(at_limit: u32, total: u32) -> Value {
     json!([{"le_ms": 250, "count": 10}, {"le_ms": 500, "count": at_limit}, {"le_ms": 1000, "count": total}, {"le_ms": null, "count": total}])
 }
 
+#[allow(clippy::too_many_lines, reason = "a table; each line is a case")]
 fn latency_fixtures() -> Vec<Fixture> {
     let no_edge =
         json!([{"le_ms": 400, "count": 280}, {"le_ms": 800, "count": 300}, {"le_ms": null, "count": 300}]);
@@ -237,6 +238,38 @@ fn latency_fixtures() -> Vec<Fixture> {
             json!({"p99_latency_ms": 500.001, "p99_bucket": [400, 800], "latency_buckets": no_edge}),
             Fail,
             &["p99_high"],
+        ),
+        canary(
+            "one duration of a thousand requests",
+            json!({"requests": 1000, "error_rate": 0.001, "p99_latency_ms": 99, "p99_bucket": [0, 100], "latency_buckets": [
+                {"le_ms": 100, "count": 1}, {"le_ms": 500, "count": 1}, {"le_ms": null, "count": 1},
+            ]}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "as few durations as a scrape may see",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(280, 280)}),
+            Pass,
+            &[],
+        ),
+        canary(
+            "one duration too few",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(279, 279)}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "a slow one of a few durations",
+            json!({"requests": 300, "p99_latency_ms": 980, "p99_bucket": [500, 1000], "latency_buckets": buckets(50, 90)}),
+            Inconclusive,
+            &["p99_unknown"],
+        ),
+        canary(
+            "durations of the health checks too",
+            json!({"requests": 300, "p99_latency_ms": 430, "latency_buckets": buckets(360, 360)}),
+            Pass,
+            &[],
         ),
         canary("a bucket of a wrong type", json!({"p99_bucket": "250-500"}), Fail, &["facts_missing"]),
         canary("buckets of a wrong type", json!({"latency_buckets": {"500": 1}}), Fail, &["facts_missing"]),
@@ -405,6 +438,12 @@ fn evidence_fixtures() -> Vec<Fixture> {
             .without("samples_needed")
             .limits(json!({"min_requests": 20})),
         canary("unhealthy", json!({"healthy": false}), Fail, &["canary_unhealthy"]),
+        canary(
+            "still starting",
+            json!({"healthy": false, "health": "starting"}),
+            Inconclusive,
+            &["canary_starting"],
+        ),
         canary("restarted", json!({"restarts": 2}), Fail, &["canary_restarted"]),
         canary("killed for want of memory", json!({"oom_kills": 1}), Fail, &["canary_out_of_memory"]),
         canary(

@@ -10,6 +10,7 @@
 
 pub mod fixtures;
 #[path = "../support/skipped.rs"]
+#[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]
 mod skipped;
 
 use std::fs;

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     head: String,

@@ -56,6 +56,7 @@ impl Case {
             duration: format!("{}_seconds", self.name),
             path_label: "path".to_owned(),
             status_label: "status_code".to_owned(),
+            own_paths: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! between two saved scrapes, by the very code that they use; or whether one
 //! scrape is sound.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use super::super::args::Common;
 use super::super::failure::Failure;
 use super::super::open;
 use super::super::print::{Paint, error_line, figure_lines, group_json, group_lines, line};
-use crate::engine::GroupMetrics;
+use crate::engine::{GroupMetrics, metric_names};
 use crate::manifest::Document;
 use crate::telemetry::exposition::Malformed;
-use crate::telemetry::{Names, check, compare};
+use crate::telemetry::{Names, ScrapeFault, Scraper, check, compare};
 
 /// What is asked.
 pub(in super::super) struct Question {
@@ -40,7 +41,7 @@ pub(in super::super) async fn run(common: &Common, question: Question) -> Result
 
 /// Whether a scrape is sound, and how much is in it.
 fn sound(common: &Common, file: &Path) -> Result<ExitCode, Failure> {
-    let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    let body = read(file)?;
     let checked = match check(&body) {
         Ok(checked) => checked,
         Err(fault) if common.json => {
@@ -114,30 +115,43 @@ fn exit_code(groups: &[GroupMetrics]) -> ExitCode {
 /// The manifest's names; the usual ones where there is no manifest.
 fn names(common: &Common) -> Names {
     let document = Document::load(&common.manifest).ok();
-    let metrics = document.map(|document| document.manifest().metrics.clone());
-    metrics.map_or_else(
+    document.map_or_else(
         || Names {
             requests: "http_requests_total".into(),
             duration: "http_request_duration_seconds".into(),
             path_label: "path".into(),
             status_label: "status_code".into(),
+            own_paths: Vec::new(),
         },
-        |metrics| Names {
-            requests: metrics.requests,
-            duration: metrics.duration,
-            path_label: metrics.path_label,
-            status_label: metrics.status_label,
-        },
+        |document| metric_names(document.manifest()),
     )
 }
 
 /// A scrape as text. Where it is none, the parser says why and where.
 fn text(file: &Path) -> Result<String, Failure> {
-    let body = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
-    String::from_utf8(body).map_err(|error| match check(error.as_bytes()) {
+    String::from_utf8(read(file)?).map_err(|error| match check(error.as_bytes()) {
         Err(fault) => Failure::new(place(file, &fault), CORRECT),
         Ok(_) => Failure::new(format!("{}: {error}", file.display()), CORRECT),
     })
+}
+
+/// The bytes of a saved scrape, which is as large as one from the network may
+/// be. Only a file has an end: a pipe may never say a word, a device never stop.
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| unreadable(file, &error);
+    if !std::fs::metadata(file).map_err(failed)?.is_file() {
+        let told = format!("{}: not a regular file", file.display());
+        return Err(Failure::new(told, "save the metrics in a file and name that"));
+    }
+    let mut body = Vec::new();
+    // One byte more than allowed tells that there is more.
+    let most = Scraper::LIMIT as u64 + 1;
+    std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut body).map_err(failed)?;
+    if body.len() > Scraper::LIMIT {
+        let fault = ScrapeFault::TooLarge { limit: Scraper::LIMIT };
+        return Err(Failure::new(format!("{}: {fault}", file.display()), fault.next_step()));
+    }
+    Ok(body)
 }
 
 const CORRECT: &str = "correct what emits it";

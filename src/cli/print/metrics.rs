@@ -172,19 +172,24 @@ mod tests {
             duration: "http_request_duration_seconds".into(),
             path_label: "path".into(),
             status_label: "status_code".into(),
+            own_paths: Vec::new(),
         };
         let earlier = [
             snapshot(
                 "a",
                 0,
                 "http_requests_total{path=\"/\",status_code=\"200\"} 100\n\
-                 http_requests_total{path=\"/old\",status_code=\"200\"} 3\n\
                  http_requests_total{path=\"/healthz\",status_code=\"200\"} 5\n\
                  http_request_duration_seconds_bucket{path=\"/\",le=\"0.5\"} 100\n\
                  http_request_duration_seconds_bucket{path=\"/\",le=\"+Inf\"} 100\n",
             ),
             snapshot("gone", 0, "http_requests_total{path=\"/\",status_code=\"200\"} 9\n"),
-            snapshot("c", 0, "http_requests_total{path=\"/\",status_code=\"200\"} 70\n"),
+            snapshot(
+                "c",
+                0,
+                "http_requests_total{path=\"/\",status_code=\"200\"} 70\n\
+                 http_requests_total{path=\"/old\",status_code=\"200\"} 3\n",
+            ),
         ];
         let later = [
             snapshot(

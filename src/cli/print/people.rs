@@ -158,6 +158,13 @@ impl Printer for People {
                 Ok(())
             }
             OperationEvent::Planned { plan, .. } => self.planned(plan),
+            // `validate` answers with its five lines; what else it knows stands
+            // beside them.
+            OperationEvent::Notice { text, .. } if self.action == Some(Action::Validate) => {
+                self.wipe()?;
+                super::complain(&format!("  · {}", clean(text)));
+                Ok(())
+            }
             OperationEvent::Notice { text, .. } => self.line(&format!("  · {}", clean(text))),
             OperationEvent::Finished { action, outcome, elapsed, .. } => {
                 self.outcome(action, outcome, *elapsed)

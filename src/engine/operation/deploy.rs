@@ -8,7 +8,7 @@ use super::super::halt::Halt;
 use super::super::probe::public_address;
 use super::super::shift;
 use super::super::stage::Stage;
-use super::validate;
+use super::{policies, validate};
 use crate::domain::{Mode, Release};
 use crate::manifest::{GatePoint, Manifest, Pull};
 use crate::runtime::{ImagePresence, RuntimeError};
@@ -128,7 +128,7 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     context
         .step("policy engine", async |_| {
             stage.session.runtime.ensure_ground(&stage.stack).await?;
-            Ok(((), bring_policies(stage, true).await?))
+            Ok(((), bring_policies(context, stage, true).await?))
         })
         .await?;
     let input = context
@@ -145,7 +145,8 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
     let package = gate::own_package(point);
     let (decision, ()) = context
         .gate_step(&format!("gate {package}"), async |_| {
-            let decision = gate::ask(&stage.session, package, &input).await;
+            let decision = gate::ask(&context.core, &stage.session, package, &input).await;
+            let decision = policies::unless_refused(context, stage, decision).await;
             let line = gate::told(&decision);
             Ok(((decision, ()), line))
         })
@@ -158,11 +159,17 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
 /// up. What fails here is mostly no reason to stop: the gate that is asked next
 /// finds it out by itself and denies with its own message. A port that somebody
 /// else has is one: whoever answers there is not this project's engine.
-pub(super) async fn bring_policies(stage: &Stage, may_create: bool) -> Result<String, Halt> {
+pub(super) async fn bring_policies(
+    context: &Context,
+    stage: &Stage,
+    may_create: bool,
+) -> Result<String, Halt> {
     let runtime = &stage.session.runtime;
-    let created = if may_create { runtime.ensure_policy(&stage.stack, &stage.files).await } else { Ok(()) };
+    let note = |given| context.core.loading.note(given, context.core.clock.instant());
+    let created =
+        if may_create { runtime.ensure_policy(&stage.stack, &stage.files).await.map(note) } else { Ok(()) };
     let outcome = match created {
-        Ok(()) => runtime.sync_policies(&stage.stack, &stage.files).await,
+        Ok(()) => runtime.sync_policies(&stage.stack, &stage.files).await.map(note),
         Err(error) => Err(error),
     };
     match outcome {

@@ -1,5 +1,5 @@
 //! Whether the policies can be loaded: asked by `validate` beside its five
-//! checks. Whoever will decide is asked where it is at hand (the policy
+//! checks, and at the gates of an operation. Whoever will decide is asked where it is at hand (the policy
 //! engine's image, an `opa` on the path, the embedded engine); what it refuses
 //! would deny every gate later.
 
@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::super::context::Context;
 use super::super::session::{Session, engine_kind};
+use super::super::stage::Stage;
 use crate::manifest::{EngineKind, Manifest};
 use crate::policy::check::{self, Finding, Judgement, Minds};
-use crate::policy::{Fault, PolicyBundle};
+use crate::policy::{Decision, Fault, PolicyBundle};
 use crate::render;
 use crate::runtime::CheckStatus;
 
@@ -46,6 +47,31 @@ pub(super) async fn refused(context: &Context, manifest: &Manifest, session: &Se
     }
 }
 
+/// The decision of our own gate; no answer when it lets through by policies
+/// that `validate` refuses.
+///
+/// An OPA that answered has loaded exactly what is on disk, which is proven
+/// with every answer. It is shown the files once more, which may cost a
+/// container, only where something to mind is seen in their text.
+pub(super) async fn unless_refused(context: &Context, stage: &Stage, decision: Decision) -> Decision {
+    let (manifest, session) = (stage.manifest(), &stage.session);
+    if !decision.allow {
+        return decision;
+    }
+    if engine_kind(manifest, session.runtime.target()) == EngineKind::Opa {
+        let (_, seen) = seen(&context.core.project.policies()).await;
+        if seen.is_ok_and(|findings| findings.iter().all(|finding| finding.minds == Minds::Embedded)) {
+            return decision;
+        }
+    }
+    match refused(context, manifest, session).await {
+        None => decision,
+        Some(Refusal { by, what }) => {
+            decision.without_answer(Fault::Policies { reason: format!("refused by {by}: {what}") })
+        }
+    }
+}
+
 /// Whether the files can be read at all, and what can be seen in their text.
 async fn seen(folder: &Path) -> (bool, Result<Vec<Finding>, Fault>) {
     let folder = folder.to_owned();
@@ -72,7 +98,12 @@ async fn judged(
         Ok(None) => {}
         Err(error) => context.notice(format!("the policies were not shown to Open Policy Agent: {error}")),
     }
-    let program: PathBuf = check::opa_on_path(std::env::var_os("PATH").as_deref())?;
+    let Some(program): Option<PathBuf> = check::opa_on_path(std::env::var_os("PATH").as_deref()) else {
+        if engine_kind(manifest, session.runtime.target()) == EngineKind::Embedded {
+            context.notice(check::UNJUDGED);
+        }
+        return None;
+    };
     match check::judge_with(&program, folder).await {
         Ok(judgement) => Some(judgement),
         Err(fault) => {

@@ -13,6 +13,7 @@ use super::super::halt::Halt;
 use super::super::shift;
 use super::super::stage::Stage;
 use super::deploy::{bring_policies, remember_good};
+use super::policies;
 use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::{Edit, GatePoint};
@@ -31,7 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let release = Release { mode: Mode::Stable, ..canary };
     let edit = edit(&stage, &release);
     check(context, &edit)?;
-    bring_policies(&stage, false).await?;
+    bring_policies(context, &stage, false).await?;
     let (decision, input) = ask(context, &stage, live).await?;
     let judged = stage.observed.in_slot(live).map(|instance| instance.id.clone()).unwrap_or_default();
     gate::settle(context, GatePoint::PromoteStable, &judged, &decision).await?;
@@ -120,6 +121,7 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                 let (decision, input) = ask_once(context, stage, live).await?;
                 let waited = context.core.clock.instant().saturating_duration_since(began);
                 if !decision.waiting_helps() || waited >= max_wait {
+                    let decision = policies::unless_refused(context, stage, decision).await;
                     let told = gate::told(&decision);
                     return Ok(((decision, input), told));
                 }
@@ -175,6 +177,6 @@ async fn ask_once(
     let Some(input) = input else {
         return Err(Halt::failed("the canary is gone", "run `swiftdeploy rollback`"));
     };
-    let decision = gate::ask(&stage.session, "canary", &input).await;
+    let decision = gate::ask(core, &stage.session, "canary", &input).await;
     Ok((decision, input))
 }

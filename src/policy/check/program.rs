@@ -15,6 +15,10 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// How many characters of OPA's own words are shown.
 const WORDS: usize = 2000;
 
+/// What is not known where no OPA judged the policies.
+pub const UNJUDGED: &str = "types were not checked: no `opa` on the path; what only Open Policy Agent refuses \
+                            shows when a gate evaluates it, which then denies";
+
 /// What an OPA says of a folder of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {

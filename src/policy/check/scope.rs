@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{
-    AssignOp, Expr, Literal, LiteralStmt, Query, Rule, RuleAssign, RuleBody, RuleHead, Span,
+    AssignOp, BoolOp, Expr, Literal, LiteralStmt, Query, Rule, RuleAssign, RuleBody, RuleHead, Span,
 };
 
 use super::Finding;
 use super::imports::{Imports, imports, unused_imports};
+use super::kinds::{Sort, given};
 use super::rules::Rules;
 use super::tree::{ModuleRef, Part, Path, chain, children, package_of, pattern_vars, refused, text, untidy};
 
@@ -40,6 +41,8 @@ pub(super) struct Call {
     pub texts: Vec<Option<String>>,
     /// Which arguments are the number 0.
     pub zeros: Vec<bool>,
+    /// The kinds of the arguments that show theirs.
+    pub sorts: Vec<Option<Sort>>,
     pub span: Span,
 }
 
@@ -96,6 +99,8 @@ pub(super) struct Frame {
     floating: BTreeSet<String>,
     /// Get a value here in any way.
     bound: BTreeSet<String>,
+    /// The kinds of those that `:=` gives a scalar.
+    pub(super) scalars: BTreeMap<String, Sort>,
 }
 
 /// A declaration that may turn out to be of no use.
@@ -249,7 +254,8 @@ impl Reader<'_> {
                 }
             }
             Literal::Expr { expr, .. } => {
-                if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, .. } = expr.as_ref() {
+                if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } = expr.as_ref() {
+                    frame.scalars.extend(given(lhs, rhs));
                     pattern_vars(lhs, &mut vars);
                     for (name, span) in vars {
                         self.declare(frame, &name, span, "the variable", true);
@@ -273,9 +279,13 @@ impl Reader<'_> {
                     self.expr(rhs, Place::Statement);
                 }
                 Expr::Call { fcn, params, span, .. } => self.call(fcn, params, span, Place::Statement, true),
-                other => self.expr(other, Place::Statement),
+                other => {
+                    self.equality(other);
+                    self.expr(other, Place::Statement);
+                }
             },
             Literal::NotExpr { expr, .. } => {
+                self.equality(expr);
                 self.missing_under_not(expr);
                 self.expr(expr, Place::Negated);
             }
@@ -319,7 +329,17 @@ impl Reader<'_> {
         self.expr(expr, Place::Term);
     }
 
+    /// A statement that two things be equal.
+    fn equality(&mut self, expr: &Expr) {
+        if let Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, span, .. }
+        | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, span, .. } = expr
+        {
+            self.never_equal(lhs, rhs, span);
+        }
+    }
+
     fn expr(&mut self, expr: &Expr, place: Place) {
+        self.operands(expr);
         if let Some(chain) = chain(expr) {
             let is_bare = chain.parts.is_empty();
             self.reference(&chain.root, chain.parts, chain.span, is_bare, place);
@@ -363,6 +383,7 @@ impl Reader<'_> {
             if !has_value && place != Place::Statement {
                 self.unbound(root, span);
             }
+            self.field_of_a_scalar(root, &parts, span);
             return;
         }
         if let Some(mut path) = self.meaning(root) {
@@ -428,6 +449,7 @@ impl Reader<'_> {
                 arguments: params.len(),
                 is_statement,
                 texts: params.iter().map(|param| literal(param)).collect(),
+                sorts: params.iter().map(|param| self.sort(param)).collect(),
                 zeros: params.iter().map(|param| is_zero(param)).collect(),
                 span: span.clone(),
             });

@@ -146,6 +146,11 @@ pub(super) fn refused(span: &Span, what: String) -> Finding {
     Finding { at: at(span), what, minds: Minds::Opa }
 }
 
+/// The same where there is a line and no span.
+pub(super) fn refused_at(file: &str, line: usize, what: String) -> Finding {
+    Finding { at: format!("{file}:{line}"), what, minds: Minds::Opa }
+}
+
 /// Something that OPA only minds when it is asked to be strict.
 pub(super) fn untidy(span: &Span, what: String) -> Finding {
     Finding { at: at(span), what, minds: Minds::StrictOpa }

@@ -41,7 +41,7 @@ fn collect<'a>(value: &'a Value, path: &mut Path, found: &mut Vec<(Path, &'a Val
     }
 }
 
-/// The path as people write it: `thresholds.error_rate`, `freezes[0].until`.
+/// The path as people write it: `thresholds.error_rate`, `thresholds.freezes[0].until`.
 pub(super) fn shown(path: &[Step]) -> String {
     path.iter().fold(String::new(), |mut text, step| {
         match step {
@@ -89,7 +89,14 @@ pub(super) fn neighbours(value: &Value) -> Vec<Value> {
             // end alone (a time, a suffix) still sees what it looks for.
             let last = text.char_indices().next_back().map_or(0, |(index, _)| index);
             let (begin, end) = text.split_at(last);
-            vec![json!(format!("{begin}0{end}")), json!(format!("{text}~")), json!(format!("~{text}"))]
+            let mut near =
+                vec![json!(format!("{begin}0{end}")), json!(format!("{text}~")), json!(format!("~{text}"))];
+            // A second beside: what looks at every character of a time.
+            if let Some((at, digit)) = text.char_indices().rfind(|(_, c)| c.is_ascii_digit()) {
+                let other = if digit == '0' { '1' } else { '0' };
+                near.push(json!(format!("{}{other}{}", &text[..at], &text[at + 1..])));
+            }
+            near
         }
         Value::Array(_) | Value::Object(_) => Vec::new(),
     };

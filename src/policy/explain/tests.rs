@@ -116,16 +116,18 @@ async fn a_gate_of_ones_own_is_explained_like_ours() {
     let folder = starters();
     fs::write(folder.path().join("freeze.rego"), FREEZE).unwrap();
     let limits = json!({
-        "thresholds": {"disk_free_gb": 10, "cpu_load": 2, "error_rate": 0.01, "p99_latency_ms": 500},
-        "freezes": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}],
+        "thresholds": {
+            "disk_free_gb": 10, "cpu_load": 2, "error_rate": 0.01, "p99_latency_ms": 500,
+            "freezes": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-02T00:00:00Z", "why": "year's end"}],
+        },
     });
     fs::write(folder.path().join("data.json"), limits.to_string()).unwrap();
     let during = json!({"time": "2026-12-24T18:00:00Z"});
     let explanation = explain(folder.path(), &ask(folder.path(), "freeze", during).await);
     let frozen = explanation.violation("frozen").unwrap();
-    assert_eq!(frozen.rule, Some(at(folder.path(), "freeze.rego", r#""code": "frozen""#, "violations")));
+    assert_eq!(frozen.rule, Some(at(folder.path(), "freeze.rego", r#""code": "frozen""#, "frozen")));
     assert_eq!(frozen.fact.as_deref(), Some("time"));
-    assert_eq!(frozen.limit, Some(data("freezes[0].until")));
+    assert_eq!(frozen.limit, Some(data("thresholds.freezes[0].until")));
 
     let before = json!({"time": "2026-12-01T18:00:00Z"});
     let passing = explain(folder.path(), &ask(folder.path(), "freeze", before).await);

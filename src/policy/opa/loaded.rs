@@ -29,9 +29,9 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Loaded>, Fault> {
 /// What differs between OPA and the disk. Files are recognised by their text:
 /// the same folder has another name inside a container.
 ///
-/// A policy that only OPA has counts when it can take part in a decision: its
-/// package is on disk too, or a file on disk mentions it. `system` is OPA's
-/// own configuration.
+/// A policy that only OPA has makes it stale, whatever its package: how Rego
+/// may come to mention it (`data.lib`, `data["lib"]`, `data[input.name]`) does
+/// not show in a text. `system` is OPA's own configuration.
 pub(super) fn difference(loaded: &[Loaded], bundle: &PolicyBundle) -> Option<String> {
     if let Some(missing) =
         bundle.modules().iter().find(|module| !loaded.iter().any(|loaded| loaded.raw == module.source))
@@ -44,25 +44,16 @@ pub(super) fn difference(loaded: &[Loaded], bundle: &PolicyBundle) -> Option<Str
     loaded.iter().filter(|loaded| !is_on_disk(loaded)).find_map(|extra| {
         // What cannot be told apart counts.
         let package = package_of(&extra.raw).unwrap_or_default();
-        takes_part(&package, bundle).then(|| {
+        (!is_configuration(&package)).then(|| {
             format!(
-                "the engine has loaded {} (package {package}), which is not on disk",
-                excerpt(&extra.id, 80)
+                "the engine has loaded {} (package {}), which is not on disk",
+                excerpt(&extra.id, 80),
+                excerpt(&package, 60)
             )
         })
     })
 }
 
-fn takes_part(package: &str, bundle: &PolicyBundle) -> bool {
-    let root = package.split(['.', '[']).next().unwrap_or_default();
-    match root {
-        "system" => false,
-        "" => true,
-        _ => {
-            let mention = format!("data.{root}");
-            bundle.modules().iter().any(|module| {
-                module.package.split(['.', '[']).next() == Some(root) || module.source.contains(&mention)
-            })
-        }
-    }
+fn is_configuration(package: &str) -> bool {
+    package.split(['.', '[']).next() == Some("system")
 }

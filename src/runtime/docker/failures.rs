@@ -50,6 +50,10 @@ pub async fn unanswered(
     let count = |log: &str, is_whole, name: &str| {
         failures::count(log, is_whole, slot, since).map_err(|reason| unknown(format!("{name}: {reason}")))
     };
+    // A part that reaches back beyond the window needs nothing from before it.
+    if !is_whole {
+        return count(&now, false, LOG);
+    }
     // The window may have begun in the log that was put aside last.
     let aside = rotate::older(LOG, 1);
     let written = rotate::stat(&runtime.client, &proxy.id, &path(&aside)).await?;
@@ -58,11 +62,17 @@ pub async fn unanswered(
     }
     let (before, is_before_whole) =
         read(runtime, &proxy.id, &aside).await.map_err(|failure| failure.error)?;
+    // Of a longer one only the end was read: what was put aside in between
+    // would stand at its very end.
+    let is_again = if is_before_whole { before.starts_with(&now) } else { before.contains(&now) };
     // What was put aside between the two reads would be counted twice.
-    if !now.is_empty() && before.starts_with(&now) {
+    if !now.is_empty() && is_again {
         (now, is_whole) = read(runtime, &proxy.id, LOG).await.map_err(|failure| failure.error)?;
     }
-    Ok(count(&before, is_before_whole, &aside)? + count(&now, is_whole, LOG)?)
+    // What was put aside still earlier is not read.
+    let oldest = path(&rotate::older(LOG, 2));
+    let is_first = is_before_whole && rotate::stat(&runtime.client, &proxy.id, &oldest).await?.is_none();
+    Ok(count(&before, is_first, &aside)? + count(&now, is_whole, LOG)?)
 }
 
 fn path(log: &str) -> String {

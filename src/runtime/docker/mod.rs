@@ -51,7 +51,7 @@ use self::client::Client;
 use self::connect::Address;
 use self::info::{Apps, Reach};
 use super::{
-    Check, EngineInfo, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
+    Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
 };
 use crate::clock::SharedClock;
@@ -192,7 +192,7 @@ impl Runtime for DockerRuntime {
         platform::ensure(self, stack).await
     }
 
-    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+    async fn ensure_policy(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError> {
         Box::pin(policy::ensure(self, stack, files)).await
     }
 
@@ -205,7 +205,7 @@ impl Runtime for DockerRuntime {
         Box::pin(proxy::ensure(self, stack, files, routes)).await
     }
 
-    async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+    async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError> {
         Box::pin(policy::sync(self, stack, files)).await
     }
 

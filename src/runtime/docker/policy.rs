@@ -22,7 +22,7 @@ use super::files::{Difference, FileTree};
 use super::helper::{self, Helper};
 use super::{DockerRuntime, nginx, platform};
 use crate::domain::stack::{ContainerSpec, FileSet, MountSource, Role, Stack};
-use crate::runtime::{RuntimeError, StackFiles};
+use crate::runtime::{Given, RuntimeError, StackFiles};
 
 /// Longest wait for OPA's first answer.
 const ANSWERS: Duration = Duration::from_secs(20);
@@ -58,12 +58,16 @@ enum Answer {
 
 /// Brings up OPA with the policies of now, unless it runs with them already,
 /// or somebody stopped it: then it stays stopped and the gates say so.
-pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
-    let Some(spec) = policy_spec(stack) else { return Ok(()) };
+pub async fn ensure(
+    runtime: &DockerRuntime,
+    stack: &Stack,
+    files: &StackFiles,
+) -> Result<Given, RuntimeError> {
+    let Some(spec) = policy_spec(stack) else { return Ok(Given::Nothing) };
     let client = &runtime.client;
     let found = containers::in_role(client, Role::Policy).await?;
     if found.as_ref().is_some_and(|found| !found.is_running && !found.is_restarting) {
-        return Ok(());
+        return Ok(Given::Nothing);
     }
     if let Some(found) = found.as_ref().filter(|found| found.spec() == Some(spec.hash().as_str())) {
         return refresh(runtime, stack, spec, found, files).await;
@@ -79,7 +83,8 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) 
     }
     bring_files(runtime, stack, spec, None, files).await?;
     runtime.bring_up(spec).await?;
-    await_answer(runtime, spec).await.map(drop)
+    await_answer(runtime, spec).await?;
+    Ok(Given::OtherPolicies)
 }
 
 /// Brings the policies of now to an OPA that runs or tries to. One that died
@@ -91,7 +96,7 @@ async fn refresh(
     spec: &ContainerSpec,
     found: &Found,
     files: &StackFiles,
-) -> Result<(), RuntimeError> {
+) -> Result<Given, RuntimeError> {
     let brought = bring_files(runtime, stack, spec, Some(found), files).await?;
     if await_answer(runtime, spec).await? == Answer::Died && brought == Brought::IntoTheSame {
         let client = &runtime.client;
@@ -99,18 +104,18 @@ async fn refresh(
         containers::start(client, &found.id, &spec.service).await?;
         await_answer(runtime, spec).await?;
     }
-    Ok(())
+    Ok(if brought == Brought::Nothing { Given::Nothing } else { Given::OtherPolicies })
 }
 
 /// Copies the policies to OPA if it has other ones. Nothing to do before the
 /// first deploy, and where no OPA belongs to the stack.
-pub async fn sync(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<(), RuntimeError> {
+pub async fn sync(runtime: &DockerRuntime, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError> {
     let found = containers::in_role(&runtime.client, Role::Policy).await?;
     // One that Compose made sees the folder itself.
     if found.is_some_and(|found| found.spec().is_some()) {
         ensure(runtime, stack, files).await
     } else {
-        Ok(())
+        Ok(Given::Nothing)
     }
 }
 

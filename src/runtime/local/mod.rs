@@ -47,7 +47,7 @@ use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
 use crate::domain::{Routes, Slot, Target};
 use crate::runtime::{
-    Check, EngineInfo, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
+    Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
 };
 
@@ -176,8 +176,8 @@ impl Runtime for LocalRuntime {
 
     /// The embedded engine is in the app's own process and a real OPA by
     /// address is its owner's: nothing is started here.
-    async fn ensure_policy(&self, _stack: &Stack, _files: &StackFiles) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn ensure_policy(&self, _stack: &Stack, _files: &StackFiles) -> Result<Given, RuntimeError> {
+        Ok(Given::Nothing)
     }
 
     async fn ensure_proxy(
@@ -191,8 +191,8 @@ impl Runtime for LocalRuntime {
 
     /// The embedded engine reads the project's own files and a real OPA by
     /// address has its own: there is no copy here.
-    async fn sync_policies(&self, _stack: &Stack, _files: &StackFiles) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn sync_policies(&self, _stack: &Stack, _files: &StackFiles) -> Result<Given, RuntimeError> {
+        Ok(Given::Nothing)
     }
 
     async fn start(&self, spec: &ContainerSpec, image_id: Option<&str>) -> Result<Instance, RuntimeError> {

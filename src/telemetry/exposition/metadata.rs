@@ -142,13 +142,17 @@ impl<'a> FamilyTable<'a> {
     /// Everything, when families of one name can be told apart; else where
     /// they cannot.
     pub(super) fn into_families(self) -> Result<Vec<Family<'a>>, Malformed> {
+        // What is a namesake is not the first of its name. All the others are.
         let mut types: HashMap<&str, Vec<Option<Kind>>> = HashMap::new();
+        let mut later = self.namesakes.iter().map(|namesake| namesake.0).peekable();
+        for (place, family) in self.families.iter().enumerate() {
+            if later.next_if_eq(&place).is_none() && !self.namesakes.is_empty() {
+                types.insert(&family.name, vec![family.kind]);
+            }
+        }
         for &(place, line, keyword) in &self.namesakes {
             let name = &self.families[place].name;
-            let known = types.entry(name).or_insert_with(|| {
-                let first = self.families.iter().find(|family| family.name == *name);
-                vec![first.and_then(|family| family.kind)]
-            });
+            let known = types.entry(name).or_default();
             let kind = self.families[place].kind;
             if kind.is_none() || known.contains(&None) || known.contains(&kind) {
                 return Err(Malformed::new(line, second(keyword, name)));

@@ -62,8 +62,10 @@ fn window_of(name: &str, labels: &str) -> Vec<Bucket> {
         duration: name.to_owned(),
         path_label: "path".to_owned(),
         status_label: "code".to_owned(),
+        own_paths: Vec::new(),
     };
-    let body = |buckets: &str, requests: u8| format!("requests{{code=\"200\"}} {requests}\n{buckets}");
+    let body =
+        |buckets: &str, requests: u8| format!("requests{{path=\"/\",code=\"200\"}} {requests}\n{buckets}");
     compare(&body(&earlier, 0), &body(&later, 1), &names, Duration::from_secs(30)).unwrap().buckets
 }
 

@@ -7,7 +7,6 @@ use std::collections::hash_map::Entry;
 use crate::telemetry::exposition::Sample;
 use crate::telemetry::model::Names;
 
-use super::EXCLUDED_PATHS;
 use super::scrape::Scrape;
 use super::series::Series;
 
@@ -22,13 +21,14 @@ pub(super) struct Change<'e> {
     /// Whether the process restarted, so that the earlier value belongs to
     /// another life.
     pub(super) is_from_zero: bool,
-    /// The path for which the series does not count.
-    pub(super) excluded_path: Option<&'static str>,
+    /// Whether its path is no traffic, so that it does not count.
+    pub(super) is_excluded: bool,
 }
 
 impl Change<'_> {
     /// What the series gained: from its earlier value, or from zero when it
-    /// is new or its process restarted. A series that is gone gained nothing.
+    /// is new or its process restarted. A series that is gone with an earlier
+    /// life gained nothing.
     pub(super) fn gained(&self) -> f64 {
         match (self.before, self.after) {
             (_, None) => 0.0,
@@ -39,7 +39,15 @@ impl Change<'_> {
 
     /// What it adds to the figures.
     pub(super) fn counted(&self) -> f64 {
-        if self.excluded_path.is_some() { 0.0 } else { self.gained() }
+        if self.is_excluded { 0.0 } else { self.gained() }
+    }
+
+    /// Whether the series went away although its process lives on. A client
+    /// keeps its series, so the later scrape is not whole, however well it
+    /// parses (cut off at the end of a line, without a length to tell), or it
+    /// is of another process.
+    pub(super) fn is_lost(&self) -> bool {
+        self.after.is_none() && !self.is_from_zero
     }
 }
 
@@ -59,8 +67,8 @@ pub(super) fn changes<'e>(
         let place = match places.entry(Series::of(sample)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(free) => {
-                let excluded_path = excluded_path(sample, names);
-                found.push(Change { sample, before: None, after: None, is_from_zero, excluded_path });
+                let is_excluded = sample.label(&names.path_label).is_some_and(|path| names.excludes(path));
+                found.push(Change { sample, before: None, after: None, is_from_zero, is_excluded });
                 *free.insert(found.len() - 1)
             }
         };
@@ -73,9 +81,4 @@ pub(super) fn changes<'e>(
         change_of(sample, |change, value| *change.before.get_or_insert(0.0) += value);
     }
     found
-}
-
-fn excluded_path(sample: &Sample<'_>, names: &Names) -> Option<&'static str> {
-    let path = sample.label(&names.path_label)?;
-    EXCLUDED_PATHS.into_iter().find(|excluded| *excluded == path)
 }

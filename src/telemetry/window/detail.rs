@@ -71,14 +71,14 @@ pub enum Why {
     Restarted,
     /// It was not there before and counts in full.
     New,
-    /// It is not there any more and counts nothing.
+    /// It went with an earlier life of its process and counts nothing.
     Gone,
 }
 
 impl From<&Change<'_>> for SeriesDetail {
     fn from(change: &Change<'_>) -> Self {
         let why = match (change.before, change.after) {
-            _ if change.excluded_path.is_some() => Some(Why::ExcludedPath),
+            _ if change.is_excluded => Some(Why::ExcludedPath),
             (_, None) => Some(Why::Gone),
             (None, Some(_)) => Some(Why::New),
             (Some(_), Some(_)) => change.is_from_zero.then_some(Why::Restarted),

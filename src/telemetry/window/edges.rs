@@ -132,6 +132,7 @@ mod tests {
             duration: "d".into(),
             path_label: "path".into(),
             status_label: "code".into(),
+            own_paths: Vec::new(),
         };
         assert_eq!(edges(&snapshot, &names), [500.0, 570.0]);
     }

@@ -18,12 +18,11 @@ use std::time::Duration;
 
 pub use detail::{Explained, InstanceDetail, Life, SeriesDetail, Why};
 pub use edges::{Misfit, edges};
-pub use tally::EXCLUDED_PATHS;
 
 use super::fault::MeasureFault;
 use super::model::{Measured, Names, Side, Snapshot, WindowFault};
 use super::quantile;
-use change::changes;
+use change::{Change, changes};
 use scrape::Scrape;
 use series::{Counters, bucket_name};
 use tally::Tally;
@@ -53,6 +52,10 @@ pub(super) enum Length {
 ///   one to `vanished`. What it did after its scrape nobody knows, so the
 ///   figures are those of the others: a caller that asks for a verdict must
 ///   look at `vanished`.
+/// - A process that lives on keeps its series. Where one of its counter of
+///   requests is gone, the later scrape is not whole:
+///   [`WindowFault::SeriesLost`]. Where one of its histogram is gone, there
+///   are no durations, and the requests stand.
 /// - The window's length is the shortest distance between the two snapshots
 ///   of one instance, or, where every instance was replaced, between the two
 ///   rounds. Below 80 % of `nominal` it is [`WindowFault::TooShort`].
@@ -109,7 +112,9 @@ pub(super) fn measure_with(
         let is_from_zero = life != Life::Whole;
         let requests = changes(first, scrape, is_from_zero, &names.requests, names);
         let durations = changes(first, scrape, is_from_zero, &buckets, names);
-        tally.add(&requests, &durations, names)?;
+        let has_lost_durations =
+            first.is_some_and(|first| lacks_durations(first, scrape, is_from_zero, names));
+        tally.add(&requests, &durations, has_lost_durations, names)?;
         if let Some(details) = &mut details {
             details.push(InstanceDetail::of(scrape.instance, life, &requests, &durations));
         }
@@ -134,6 +139,31 @@ pub(super) fn measure_with(
         vanished: turnover.vanished,
         window,
     })
+}
+
+/// Whether a scrape lacks series that an earlier one of the same process has,
+/// though the process lives on. No window may begin with it: when they are
+/// back, they would count in full. `false` for scrapes that make no window.
+#[must_use]
+pub fn lacks_series(earlier: &Snapshot, later: &Snapshot, names: &Names) -> bool {
+    let read = |snapshot, side| Scrape::read_all(std::slice::from_ref(snapshot), side, names);
+    let (Ok(before), Ok(after)) = (read(earlier, Side::Earlier), read(later, Side::Later)) else {
+        return false;
+    };
+    before.iter().zip(&after).any(|(first, scrape)| {
+        let by_clock = Length::Nominal(Duration::ZERO);
+        let is_from_zero = life(Some(first), scrape, by_clock, names) != Life::Whole;
+        let requests = changes(Some(first), scrape, is_from_zero, &names.requests, names);
+        requests.iter().any(Change::is_lost) || lacks_durations(first, scrape, is_from_zero, names)
+    })
+}
+
+/// Whether a part of the histogram of durations is lost: a bucket, or a count.
+fn lacks_durations(first: &Scrape<'_>, scrape: &Scrape<'_>, is_from_zero: bool, names: &Names) -> bool {
+    let parts = [bucket_name(&names.duration), format!("{}_count", names.duration)];
+    parts
+        .iter()
+        .any(|name| changes(Some(first), scrape, is_from_zero, name, names).iter().any(Change::is_lost))
 }
 
 fn life(first: Option<&Scrape<'_>>, scrape: &Scrape<'_>, length: Length, names: &Names) -> Life {

@@ -2,7 +2,9 @@
 //! All its series are then counted from zero, not only those that fell: a rule
 //! per series mixes two lives.
 
-use crate::telemetry::exposition::{Exposition, Sample};
+use std::collections::HashMap;
+
+use crate::telemetry::exposition::{Exposition, Label};
 use crate::telemetry::model::Names;
 
 use super::scrape::Scrape;
@@ -50,12 +52,14 @@ pub(super) fn is_older_than(scrape: &Scrape<'_>, elapsed: f64) -> bool {
     uptime.or(since_start).is_some_and(|age| age > elapsed + LAG)
 }
 
+/// The values of each series of a name that both have. A body may have very
+/// many of them, so the earlier ones are looked up.
 fn values_of<'e>(
     name: &'static str,
     before: &'e Exposition<'_>,
     after: &'e Exposition<'_>,
 ) -> impl Iterator<Item = (f64, f64)> + use<'e> {
-    let same =
-        |sample: &Sample<'_>| before.named(name).find(|was| was.labels == sample.labels).map(|was| was.value);
-    after.named(name).filter_map(move |is| same(is).map(|was| (was, is.value)))
+    let earlier: HashMap<&[Label<'_>], f64> =
+        before.named(name).map(|was| (was.labels.as_slice(), was.value)).collect();
+    after.named(name).filter_map(move |is| earlier.get(is.labels.as_slice()).map(|was| (*was, is.value)))
 }

@@ -6,10 +6,6 @@ use crate::telemetry::quantile;
 use super::change::Change;
 use super::series::upper_bound;
 
-/// Paths of the operator and of health checks, which are no traffic. Compared
-/// exactly.
-pub const EXCLUDED_PATHS: [&str; 3] = ["/metrics", "/healthz", "/chaos"];
-
 /// What the processes did in the window, so far.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -21,17 +17,27 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Adds one process: what its counter of requests and its buckets did.
+    /// `has_lost_durations` when its histogram is not what it was.
     pub(super) fn add(
         &mut self,
         requests: &[Change<'_>],
         durations: &[Change<'_>],
+        has_lost_durations: bool,
         names: &Names,
     ) -> Result<(), WindowFault> {
+        if let Some(lost) = requests.iter().find(|change| change.is_lost()) {
+            return Err(WindowFault::SeriesLost { series: lost.sample.series() });
+        }
         let mut served = 0.0;
         for change in requests.iter().filter(|change| is_counted(change)) {
             let sample = change.sample;
+            let place = || (sample.line, sample.series());
+            if sample.label(&names.path_label).is_none() {
+                let ((line, series), label) = (place(), names.path_label.clone());
+                return Err(WindowFault::NoPath { line, series, label });
+            }
             let is_error = is_server_error(sample.label(&names.status_label)).ok_or_else(|| {
-                let (line, series, label) = (sample.line, sample.series(), names.status_label.clone());
+                let ((line, series), label) = (place(), names.status_label.clone());
                 WindowFault::NoStatus { line, series, label }
             })?;
             served += change.counted();
@@ -48,22 +54,22 @@ impl Tally {
             }
         }
         self.requests += served;
-        self.lacks_durations |= served > 0.0 && !has_buckets;
+        self.lacks_durations |= has_lost_durations || (served > 0.0 && !has_buckets);
         Ok(())
     }
 
     /// The histogram of the window; empty when there is none. It is also empty
-    /// when a process served requests without telling their durations: the
-    /// others' durations alone could look better than the whole is.
+    /// when a process served requests without telling their durations, or lost
+    /// a part of them: the rest alone could look better than the whole is.
     pub(super) fn into_buckets(self) -> Vec<Bucket> {
         if self.lacks_durations { Vec::new() } else { quantile::cumulative(self.buckets) }
     }
 }
 
-/// Whether a series has a part in the figures. One that is gone has none, so
-/// nothing is asked of its labels.
+/// Whether a series has a part in the figures. One that went with an earlier
+/// life has none, so nothing is asked of its labels.
 fn is_counted(change: &Change<'_>) -> bool {
-    change.after.is_some() && change.excluded_path.is_none()
+    change.after.is_some() && !change.is_excluded
 }
 
 /// Whether a status is 500 to 599. A class such as `5xx`, which some clients

@@ -19,6 +19,7 @@ fn names() -> Names {
         duration: "http_request_duration_seconds".to_owned(),
         path_label: "path".to_owned(),
         status_label: "status_code".to_owned(),
+        own_paths: Vec::new(),
     }
 }
 
@@ -91,14 +92,64 @@ fn a_series_that_is_new_counts_in_full() {
     );
 }
 
+#[rstest]
+#[case::errors(&[("/", "200", 110.0)], "path=\"/\",status_code=\"500\"")]
+#[case::excluded_too(&[("/", "200", 110.0), ("/", "500", 1.0)], "path=\"/chaos\",status_code=\"200\"")]
+#[case::all(&[], "path=\"/\",status_code=\"200\"")]
+fn a_series_of_requests_that_is_gone_from_a_living_process_is_a_fault(
+    #[case] later: &[(&str, &str, f64)],
+    #[case] lost: &str,
+) {
+    let earlier = requests(&[("/", "200", 100.0), ("/", "500", 1.0), ("/chaos", "200", 50.0)]);
+    let series = format!("http_requests_total{{{lost}}}");
+    let found = between(&earlier, &requests(later));
+    assert_eq!(found, Err(WindowFault::SeriesLost { series }.into()));
+}
+
 #[test]
-fn a_series_that_is_gone_counts_nothing() {
+fn a_series_that_went_with_an_earlier_life_counts_nothing() {
     counted(
-        between(&requests(&[("/", "200", 100.0), ("/b", "200", 50.0)]), &requests(&[("/", "200", 110.0)])),
+        between(&requests(&[("/", "200", 100.0), ("/b", "200", 50.0)]), &requests(&[("/", "200", 10.0)])),
         10,
         0,
-        0,
+        1,
     );
+}
+
+const HISTOGRAM: &str = "http_request_duration_seconds_bucket{path=\"/\",le=\"0.5\"} 100\n\
+    http_request_duration_seconds_bucket{path=\"/\",le=\"+Inf\"} 100\n\
+    http_request_duration_seconds_count{path=\"/\"} 100\n\
+    http_request_duration_seconds_bucket{path=\"/b\",le=\"0.5\"} 10\n\
+    http_request_duration_seconds_bucket{path=\"/b\",le=\"+Inf\"} 90\n\
+    http_request_duration_seconds_count{path=\"/b\"} 90\n";
+
+#[rstest]
+#[case::nothing(6, false)]
+#[case::the_last_count(5, true)]
+#[case::the_last_bucket(4, true)]
+#[case::a_path(3, true)]
+#[case::all(0, true)]
+fn durations_that_are_gone_from_a_living_process_leave_the_error_rate_alone(
+    #[case] lines: usize,
+    #[case] is_lost: bool,
+) {
+    let kept: String = HISTOGRAM.split_inclusive('\n').take(lines).collect();
+    let earlier = requests(&SERVED) + HISTOGRAM;
+    let later = requests(&SERVED_MORE) + &kept.replace(" 100\n", " 140\n");
+    let measured = between(&earlier, &later).unwrap();
+    assert_eq!((measured.requests, measured.error_rate, measured.resets), (40, Some(0.0), 0));
+    assert_eq!(measured.p99.is_none(), is_lost);
+    assert_eq!(lacks_series(&at("a", 0, &earlier), &at("a", 30, &later), &names()), is_lost);
+}
+
+#[rstest]
+#[case::the_same(&[("/", "200", 140.0), ("/", "500", 1.0)], false)]
+#[case::more(&[("/", "200", 140.0), ("/", "500", 1.0), ("/b", "200", 1.0)], false)]
+#[case::fewer(&[("/", "200", 140.0)], true)]
+#[case::fewer_in_another_life(&[("/", "200", 14.0)], false)]
+fn a_scrape_may_lack_series_only_in_another_life(#[case] later: &[(&str, &str, f64)], #[case] lacks: bool) {
+    let earlier = at("a", 0, &requests(&[("/", "200", 100.0), ("/", "500", 1.0)]));
+    assert_eq!(lacks_series(&earlier, &at("a", 1, &requests(later)), &names()), lacks);
 }
 
 #[rstest]
@@ -199,12 +250,39 @@ fn excluded_paths_are_compared_exactly() {
 }
 
 #[test]
+fn the_paths_of_this_apps_health_and_metrics_are_no_traffic_either() {
+    let names = Names { own_paths: vec!["/up".to_owned(), "/internal/metrics".to_owned()], ..names() };
+    let later = requests(&[
+        ("/up", "200", 50.0),
+        ("/internal/metrics", "200", 50.0),
+        ("/healthz", "200", 50.0),
+        ("/upper", "200", 1.0),
+        ("/", "500", 1.0),
+    ]);
+    let measured = measure(&[at("a", 0, &requests(&[]))], &[at("a", 30, &later)], &names, NOMINAL).unwrap();
+    assert_eq!((measured.requests, measured.errors), (2, 1));
+}
+
+#[test]
+fn requests_without_a_path_may_be_health_checks() {
+    let line = "http_requests_total{status_code=\"200\"} 5\n";
+    let found = between(&requests(&SERVED), &(requests(&SERVED_MORE) + line)).unwrap_err();
+    assert_eq!(found.code(), "metrics_no_path");
+    let told = found.to_string();
+    assert!(
+        told.contains("in line 3: http_requests_total{status_code=\"200\"} has no path in the label path"),
+        "{told}"
+    );
+}
+
+#[test]
 fn other_names_are_taken_from_the_manifest() {
     let names = Names {
         requests: "handled".to_owned(),
         duration: "took".to_owned(),
         path_label: "route".to_owned(),
         status_label: "code".to_owned(),
+        own_paths: Vec::new(),
     };
     let later = "handled{route=\"/\",code=\"502\"} 3\nhandled{route=\"/chaos\",code=\"200\"} 9\n\
                  took_bucket{le=\"1\"} 3\ntook_bucket{le=\"+Inf\"} 3\nhttp_requests_total 100\n";

@@ -11,8 +11,9 @@ use serde_json::json;
 use super::super::args::{Common, PolicyCommand};
 use super::super::failure::Failure;
 use super::super::open;
-use super::super::print::{Paint, line, verdict};
+use super::super::print::{Paint, complain, line, verdict};
 use crate::engine::Project;
+use crate::policy::check;
 use crate::policy::testing::{TestOutcome, run_tests};
 use crate::policy::{Decision, Verdict};
 
@@ -96,5 +97,10 @@ fn test(common: &Common) -> Result<ExitCode, Failure> {
     } else {
         line(&format!("{passed} passed, {failed} failed (revision {})", report.revision))?;
     }
+    complain(if check::opa_on_path(std::env::var_os("PATH").as_deref()).is_some() {
+        "note: types were not checked; `swiftdeploy validate` asks the `opa` on the path"
+    } else {
+        check::UNJUDGED
+    });
     Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

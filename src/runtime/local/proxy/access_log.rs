@@ -5,10 +5,10 @@
 //! A second log has the requests that a slot was given and did not answer, in
 //! the format of [`failures`]: the gate counts them.
 //!
-//! Lines are written by a thread of their own. When the disk cannot keep up,
-//! lines are dropped and counted; requests never wait for it. Both logs then
-//! say so, which makes the second unusable for a while: not every failure is
-//! known.
+//! Lines are written by a thread of their own. When the disk cannot keep up or
+//! is full, lines are dropped and counted; requests never wait for it. The logs
+//! then say so, which makes the second unusable for a while: not every failure
+//! is known.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -140,7 +140,9 @@ impl Drop for Entry {
         // What the client gave up says nothing about the slot.
         if let Some((slot, tried)) = unanswered.filter(|_| status != CLIENT_CLOSED) {
             let tried = super::forward::address_text(tried);
-            let failure = failures::line(now, status, slot, &tried, &plain(&self.request));
+            let mut request = plain(&self.request);
+            request.truncate(failures::LONGEST_REQUEST);
+            let failure = failures::line(now, status, slot, &tried, &request);
             self.log.take(Message::Failure(failure));
         }
         let took = self.clock.instant().duration_since(self.started);
@@ -198,13 +200,15 @@ impl Writer {
                 Ok(message) => message,
             };
             let missing = dropped.swap(0, Ordering::Relaxed);
-            if missing > 0 {
-                self.file.write(&format!("{missing} lines are missing here: the disk was too slow\n"));
-                self.failures.write(&failures::gap(self.clock.wall(), missing));
-            }
+            self.file.lost += missing;
+            self.failures.lost += missing;
+            let clock = Arc::clone(&self.clock);
+            let gap_of_failures = |lost| failures::gap(clock.wall(), lost);
+            // Whoever counts failures must know at once, not with the next one.
+            self.failures.tell_the_lost(gap_of_failures);
             match message {
-                Message::Line(line) => self.file.write(&line),
-                Message::Failure(line) => self.failures.write(&line),
+                Message::Line(line) => self.file.write(&line, gap),
+                Message::Failure(line) => self.failures.write(&line, gap_of_failures),
                 Message::Close => return self.flush(),
             }
         }
@@ -216,11 +220,18 @@ impl Writer {
     }
 }
 
+/// Stands in the access log where lines could not be written.
+fn gap(lines: u64) -> String {
+    format!("{lines} lines are missing here: the disk was too slow, or full\n")
+}
+
 /// A file to append to, which is put aside (`.1`) each time it is full.
 pub struct LogFile {
     path: PathBuf,
     file: BufWriter<File>,
     length: u64,
+    /// Lines that are missing, and that the file does not tell of yet.
+    lost: u64,
 }
 
 impl LogFile {
@@ -228,21 +239,44 @@ impl LogFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length })
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length, lost: 0 })
     }
 
-    /// A full disk costs lines, never requests.
-    fn write(&mut self, line: &str) {
-        if self.length > LOG_LIMIT {
-            self.flush();
-            if fs::rename(&self.path, self.path.with_extension("log.1")).is_ok()
-                && let Ok(fresh) = Self::open(&self.path)
-            {
-                *self = fresh;
-            }
+    /// A full disk costs lines, never requests. As soon as it takes lines again
+    /// the first says how many are missing, in the words of `gap`.
+    fn write(&mut self, line: &str, gap: impl FnOnce(u64) -> String) {
+        self.put_aside_when_full();
+        if !self.tell_the_lost(gap) || !self.append(line) {
+            self.lost += 1;
         }
-        if self.file.write_all(line.as_bytes()).is_ok() {
-            self.length += line.len() as u64;
+    }
+
+    /// Whether the file tells of every line that is missing in it.
+    fn tell_the_lost(&mut self, gap: impl FnOnce(u64) -> String) -> bool {
+        if self.lost > 0 && self.append(&gap(self.lost)) {
+            self.lost = 0;
+        }
+        self.lost == 0
+    }
+
+    fn append(&mut self, line: &str) -> bool {
+        let is_written = self.file.write_all(line.as_bytes()).is_ok();
+        self.length += if is_written { line.len() as u64 } else { 0 };
+        is_written
+    }
+
+    /// What still waits to be written goes into the old file or keeps it open.
+    fn put_aside_when_full(&mut self) {
+        if self.length <= LOG_LIMIT || self.file.flush().is_err() {
+            return;
+        }
+        let moved = fs::rename(&self.path, self.path.with_extension("log.1"));
+        // It was moved before, and no new one could be made then.
+        let was_moved = moved.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if (moved.is_ok() || was_moved)
+            && let Ok(fresh) = Self::open(&self.path)
+        {
+            *self = Self { lost: self.lost, ..fresh };
         }
     }
 
@@ -282,10 +316,53 @@ mod tests {
         File::create(&path).unwrap().set_len(LOG_LIMIT + 1).unwrap();
         let mut file = LogFile::open(&path).unwrap();
 
-        file.write("after\n");
+        file.write("after\n", gap);
         file.flush();
 
         assert_eq!(fs::read_to_string(&path).unwrap(), "after\n");
         assert!(fs::metadata(folder.path().join("proxy-access.log.1")).unwrap().len() > LOG_LIMIT);
+    }
+
+    #[test]
+    fn what_a_full_disk_took_is_told_as_soon_as_it_takes_lines_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy-failures.log");
+        let mut log = LogFile::open(&path).unwrap();
+        // Nothing can be written to a file that is open for reading.
+        log.file = BufWriter::with_capacity(1, File::open(&path).unwrap());
+        let at = DateTime::from_timestamp(1_764_061_000, 0).unwrap();
+        let failure = failures::line(at, 502, Slot::Green, "-", "GET / HTTP/1.1");
+        let gap = |lost| failures::gap(at, lost);
+        log.write(&failure, gap);
+        log.write(&failure, gap);
+
+        log.file = LogFile::open(&path).unwrap().file;
+        log.write(&failure, gap);
+        log.write(&failure, gap);
+        log.flush();
+
+        let lost = failures::gap(at, 2);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{lost}{failure}{failure}"));
+        assert!(failures::count(&lost, true, Slot::Green, at).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_long_request_is_cut_in_the_log_of_failures() {
+        let folder = tempfile::tempdir().unwrap();
+        let (all, failed) = (folder.path().join("all.log"), folder.path().join("failed.log"));
+        let clock: SharedClock = Arc::new(crate::clock::SystemClock);
+        let open = |path| LogFile::open(path).unwrap();
+        let log = AccessLog::write_to(open(&all), open(&failed), Arc::clone(&clock)).unwrap();
+        let path = format!("/{}", "a".repeat(5000));
+        let entry = log.enter(&Request::get(&path).body(axum::body::Body::empty()).unwrap(), &clock);
+        entry.unanswered_by(Slot::Green, None);
+        entry.answered(StatusCode::BAD_GATEWAY);
+        drop(entry);
+        log.close().await;
+
+        assert!(fs::read_to_string(&all).unwrap().contains(&path));
+        let failures = fs::read_to_string(&failed).unwrap();
+        assert!(failures.len() < failures::LONGEST_REQUEST + 100, "{}", failures.len());
+        assert_eq!(failures::count(&failures, true, Slot::Green, DateTime::UNIX_EPOCH), Ok(1));
     }
 }
