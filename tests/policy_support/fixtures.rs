@@ -132,7 +132,7 @@ fn error_fixtures() -> Vec<Fixture> {
         ),
         canary(
             "errors just above the limit",
-            json!({"requests": 9900, "errors": 100, "error_rate": 100.0 / 9900.0}),
+            json!({"requests": 9900, "errors": 100, "error_rate": 100.0 / 9900.0, "latency_buckets": buckets(9850, 9900)}),
             Fail,
             &["error_rate_high"],
         ),
@@ -146,7 +146,7 @@ fn error_fixtures() -> Vec<Fixture> {
         ),
         canary(
             "no failure is allowed",
-            json!({"requests": 40000, "error_rate": 0.000_025}),
+            json!({"requests": 40000, "error_rate": 0.000_025, "latency_buckets": buckets(39_900, 40_000)}),
             Fail,
             &["error_rate_high"],
         )
