@@ -51,7 +51,7 @@ async fn serve(decision: Says, policies: Says) -> SocketAddr {
 
 async fn answer(mut stream: TcpStream, decision: Arc<Says>, policies: Arc<Says>) {
     let head = read_request(&mut stream).await;
-    let says = if head.starts_with("POST /v1/data/infra/decision") {
+    let says = if head.starts_with("POST /v1/data/") {
         decision
     } else if head.starts_with("GET /v1/policies ") {
         policies

@@ -1,8 +1,9 @@
-//! Open Policy Agent over HTTP. The decision is asked for, then which policies
+//! Open Policy Agent over HTTP. The decision is asked for, and which policies
 //! are loaded. OPA keeps an old policy when an edit is broken and old data when
 //! a file is deleted, and answers 200 all the while; so an answer counts only
-//! when what is loaded is what is on disk. The list is asked for again only
-//! when OPA does not prove that nothing has changed since ([`proof`]).
+//! when what decided is what is on disk. Once that was compared, OPA proves
+//! with its answers that nothing has changed since ([`proof`]); one that does
+//! not is asked for the list before and after every decision.
 //!
 //! The same holds when the disk cannot be read any more, as after `data.json`
 //! vanished: an OPA that answers then decides by what is gone, and is stale.
@@ -28,7 +29,7 @@ use serde_json::{Value, json};
 use self::http::{Connection, Received};
 use self::loaded::{Loaded, difference};
 use self::plain::plain;
-use self::proof::{Kept, Proof, Spelt};
+use self::proof::{Kept, Proof, Since};
 use super::answer::{Answer, excerpt, malformed, obey};
 use super::bundle::{PolicyBundle, unusable};
 use super::settle::{Question, settle};
@@ -112,32 +113,41 @@ impl OpaEngine {
         if !bundle.packages().contains(package) {
             return Asked::without_result(Fault::Undefined { package: package.to_owned() });
         }
-        let spelt = self.proof.spelt(package);
-        let reply = match self.decision(&spelt, input, progress).await {
-            Ok(reply) => reply,
-            Err(fault) => return Asked::without_result(fault),
-        };
-        if let Some(version) = &reply.version {
-            *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
+        // Unless it is proven what decided, the list is compared before and
+        // after the decision: OPA loads anew while it is asked.
+        let mut is_compared = false;
+        loop {
+            let reply = match self.decision(package, input, progress).await {
+                Ok(reply) => reply,
+                Err(fault) => return Asked::without_result(fault),
+            };
+            if let Some(version) = reply.version {
+                *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+            }
+            let (is_proven, same) = match self.proof.answered(package, bundle.revision(), reply.kept) {
+                Ok(()) => (true, Ok(())),
+                Err(since) => (false, self.compared(package, &bundle, &since, progress).await),
+            };
+            let outcome = judge(reply.result.as_ref(), same, package, &bundle);
+            if is_proven || is_compared || outcome.is_err() {
+                return Asked { result: reply.result.unwrap_or_default(), outcome };
+            }
+            is_compared = true;
         }
-        let same = self.is_same(&spelt, package, &bundle, (reply.kept, progress)).await;
-        let outcome = judge(reply.result.as_ref(), same, package, &bundle);
-        Asked { result: reply.result.unwrap_or_default(), outcome }
     }
 
-    /// Whether OPA has loaded what is on disk; asked after the decision.
-    async fn is_same(
+    /// Compares what OPA has loaded with the disk.
+    async fn compared(
         &self,
-        spelt: &Spelt,
         package: &str,
         bundle: &PolicyBundle,
-        (kept, progress): (Kept, &Progress),
+        since: &Since,
+        progress: &Progress,
     ) -> Result<(), Fault> {
-        let Err(since) = self.proof.answered(spelt, package, bundle.revision(), kept) else { return Ok(()) };
         match difference(&self.loaded(progress).await?, bundle) {
             Some(reason) => Err(Fault::Stale { reason }),
             None => {
-                self.proof.agreed(package, bundle.revision(), &since);
+                self.proof.agreed(package, bundle.revision(), since);
                 Ok(())
             }
         }
@@ -167,9 +177,9 @@ impl OpaEngine {
         }
     }
 
-    async fn decision(&self, spelt: &Spelt, input: &Value, progress: &Progress) -> Result<Reply, Fault> {
+    async fn decision(&self, package: &str, input: &Value, progress: &Progress) -> Result<Reply, Fault> {
         let mut url = self.connection.url();
-        url.set_path(&spelt.path);
+        url.set_path(&self.proof.path(package));
         url.set_query(Some("provenance&metrics"));
         let question = json!({ "input": plain(input) });
         let body = self.connection.post(url, &question, MAX_DECISION_BYTES, &progress.decision).await?;

@@ -2,6 +2,7 @@
 //! a tool must cope with when somebody else is at the other end.
 #![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+
+use percent_encoding::percent_decode_str;
 
 /// What the fake says to a request.
 pub enum Reply {
@@ -35,7 +38,8 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Answers on a port of the loopback, by the path asked for.
+    /// Answers on a port of the loopback, by the path asked for as it is meant:
+    /// letters that are written as numbers are letters again.
     pub fn on_port(port: u16, answers: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let wake = move || drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
@@ -113,7 +117,8 @@ fn request(stream: &mut impl Read) -> Option<String> {
                 .and_then(|(_, length)| length.trim().parse().ok())
                 .unwrap_or(0);
             if body.len() >= length {
-                return head.split(' ').nth(1).map(str::to_owned);
+                let path = percent_decode_str(head.split(' ').nth(1)?);
+                return path.decode_utf8().ok().map(Cow::into_owned);
             }
         }
         match stream.read(&mut buffer) {

@@ -3,15 +3,19 @@
 //! and costs ten times what a decision does.
 //!
 //! OPA keeps the query that it prepared for a path, throws all of them away
-//! with every change of its policies or data, and says in the metrics of an
-//! answer whether it used a kept one. So: a question asked, then the list
-//! compared with the disk, then the same question answered from the kept query
-//! means that nothing changed in between, and that no other process answers.
-//! Another client that asks by the same path after a change would have OPA
-//! prepare the query anew and hide the change; each engine here therefore
-//! spells its paths in a way of its own (`%64ecision` is `decision`).
+//! within the commit of any change of its policies or data, and says in the
+//! metrics of an answer whether it used a kept one (`v1/server/server.go`:
+//! `reload`, `getCachedPreparedEvalQuery`; read from 1.8.0 to 1.22.3). So: a
+//! query that was prepared for us, then the list compared with the disk, then
+//! the same query still kept means that nothing changed in between, and that
+//! no other process answers.
 //!
-//! An OPA that does not say so, or says no, is asked for the list.
+//! A query that was prepared for somebody else proves nothing: after a change
+//! it could be theirs that is kept. OPA tells paths apart by how they are
+//! spelt, so each engine here spells its own (`%64ecision` is `decision`), and
+//! only what OPA had to prepare for that spelling counts. An OPA that tells
+//! nothing of this, or that had one for a path that it never saw, is asked for
+//! the list with every decision.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,43 +31,38 @@ pub(super) struct Proof {
 
 #[derive(Default)]
 struct State {
-    /// Whether it tells if a query was kept.
-    tells: bool,
-    /// By package, the revision on disk with which the list agreed.
-    compared: BTreeMap<String, String>,
-    /// Answers from queries that were not kept.
-    changes: u64,
+    /// By package, the query that OPA prepared for our spelling.
+    prepared: BTreeMap<String, Prepared>,
+    /// How many it prepared.
+    count: u64,
+}
+
+struct Prepared {
+    number: u64,
+    /// The revision on disk with which the list agreed after that.
+    compared: Option<String>,
 }
 
 /// What an answer says about the query: kept, not kept, or nothing.
 pub(super) type Kept = Option<bool>;
 
-/// The path of a question.
-pub(super) struct Spelt {
-    pub path: String,
-    /// Whether nobody else spells it so.
-    is_own: bool,
-}
-
-/// Taken with an answer; what is compared later counts from then.
-pub(super) struct Since(u64);
+/// The query that answered, if it was prepared for us; what is compared after
+/// that answer holds for it.
+pub(super) struct Since(Option<u64>);
 
 impl Proof {
     pub(super) fn new() -> Self {
         Self { spelling: RandomState::new().build_hasher().finish(), state: Mutex::default() }
     }
 
-    /// The path of a package's decision. In the usual spelling until OPA is
-    /// known to tell what it keeps.
-    pub(super) fn spelt(&self, package: &str) -> Spelt {
-        let is_own = self.state().tells;
-        let spelling = if is_own { self.spelling } else { 0 };
+    /// The path of a package's decision, as nobody else spells it.
+    pub(super) fn path(&self, package: &str) -> String {
         let mut path = String::from("/v1/data");
         let mut letter = 0;
         for segment in package.split('.').chain(["decision"]) {
             path.push('/');
             for byte in segment.bytes() {
-                let is_chosen = spelling >> (letter % 64) & 1 == 1;
+                let is_chosen = self.spelling >> (letter % 64) & 1 == 1;
                 letter += 1;
                 if is_chosen || !(byte.is_ascii_alphanumeric() || byte == b'_') {
                     let _ = write!(path, "%{byte:02X}");
@@ -72,36 +71,37 @@ impl Proof {
                 }
             }
         }
-        Spelt { path, is_own }
+        path
     }
 
-    /// Takes note of an answer. `Ok` when it proves that OPA has the policies
-    /// of this revision; else from when on a comparison counts.
-    pub(super) fn answered(
-        &self,
-        spelt: &Spelt,
-        package: &str,
-        revision: &str,
-        kept: Kept,
-    ) -> Result<(), Since> {
-        let mut state = self.state();
-        state.tells = kept.is_some();
-        if kept == Some(true) && spelt.is_own {
-            if state.compared.get(package).is_some_and(|compared| compared == revision) {
-                return Ok(());
+    /// Takes note of an answer to a question by [`Self::path`]. `Ok` when it
+    /// proves that OPA has the policies of this revision; else what a
+    /// comparison made now holds for.
+    pub(super) fn answered(&self, package: &str, revision: &str, kept: Kept) -> Result<(), Since> {
+        let state = &mut *self.state();
+        match kept {
+            // Another program answers, or OPA was told to say less.
+            None => state.prepared.clear(),
+            Some(false) => {
+                state.count += 1;
+                let prepared = Prepared { number: state.count, compared: None };
+                state.prepared.insert(package.to_owned(), prepared);
             }
-        } else {
-            state.changes += 1;
-            state.compared.clear();
+            Some(true) => {}
         }
-        Err(Since(state.changes))
+        let prepared = state.prepared.get(package);
+        match prepared.and_then(|prepared| prepared.compared.as_deref()) {
+            Some(compared) if compared == revision => Ok(()),
+            _ => Err(Since(prepared.map(|prepared| prepared.number))),
+        }
     }
 
     /// The list of policies, asked for after that answer, agreed with the disk.
     pub(super) fn agreed(&self, package: &str, revision: &str, since: &Since) {
-        let mut state = self.state();
-        if state.tells && state.changes == since.0 {
-            state.compared.insert(package.to_owned(), revision.to_owned());
+        if let Some(prepared) = self.state().prepared.get_mut(package)
+            && since.0 == Some(prepared.number)
+        {
+            prepared.compared = Some(revision.to_owned());
         }
     }
 
@@ -112,76 +112,76 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
-    use super::{Proof, Since};
+    use super::Proof;
 
-    /// Asked and answered: the policies of `r1` are on disk.
-    fn answered(proof: &Proof, package: &str, kept: Option<bool>) -> Result<(), Since> {
-        proof.answered(&proof.spelt(package), package, "r1", kept)
-    }
+    const PREPARED: Option<bool> = Some(false);
+    const KEPT: Option<bool> = Some(true);
 
-    /// A proof whose OPA tells, and has answered once.
-    fn telling() -> Proof {
-        let proof = Proof { spelling: 0b1001, ..Proof::new() };
-        assert!(answered(&proof, "infra", Some(true)).is_err(), "the usual spelling proves nothing");
-        proof
-    }
-
-    #[test]
-    fn kept_query_proves_what_was_compared_after_it_and_nothing_else() {
-        let proof = telling();
-        let since = answered(&proof, "infra", Some(false)).unwrap_err();
-        proof.agreed("infra", "r1", &since);
-        assert!(answered(&proof, "infra", Some(true)).is_ok());
-        let spelt = proof.spelt("infra");
-        assert!(proof.answered(&spelt, "infra", "r2", Some(true)).is_err(), "the disk has changed");
-        assert!(answered(&proof, "canary", Some(true)).is_err(), "another question");
-        assert!(answered(&proof, "infra", Some(true)).is_ok());
-        assert!(answered(&proof, "infra", Some(false)).is_err(), "OPA has changed");
-        assert!(answered(&proof, "infra", Some(true)).is_err(), "and was not compared since");
+    /// Asked and answered, with the policies of `r1` on disk: whether that is
+    /// proven; if not, the list is compared and agrees.
+    fn proven(proof: &Proof, package: &str, kept: Option<bool>) -> bool {
+        match proof.answered(package, "r1", kept) {
+            Ok(()) => true,
+            Err(since) => {
+                proof.agreed(package, "r1", &since);
+                false
+            }
+        }
     }
 
     #[test]
-    fn comparison_counts_only_for_what_was_asked_before_it() {
-        let proof = telling();
-        let early = answered(&proof, "infra", Some(false)).unwrap_err();
+    fn kept_query_proves_what_was_compared_after_it_was_prepared_and_nothing_else() {
+        let proof = Proof::new();
+        assert!(!proven(&proof, "infra", PREPARED));
+        assert!(proven(&proof, "infra", KEPT));
+        assert!(proof.answered("infra", "r2", KEPT).is_err(), "the disk has changed");
+        assert!(proof.answered("canary", "r1", KEPT).is_err(), "another question");
+        assert!(proven(&proof, "infra", KEPT));
+        assert!(proof.answered("infra", "r1", PREPARED).is_err(), "OPA has changed");
+        assert!(!proven(&proof, "infra", KEPT), "and was not compared since");
+        assert!(proven(&proof, "infra", KEPT));
+    }
+
+    #[test]
+    fn query_that_was_kept_for_somebody_else_proves_nothing() {
+        let proof = Proof::new();
+        // OPA never saw this spelling, and has a query for it.
+        for _ in 0..3 {
+            assert!(!proven(&proof, "infra", KEPT));
+        }
+    }
+
+    #[test]
+    fn comparison_counts_only_for_the_query_before_it() {
+        let proof = Proof::new();
+        let early = proof.answered("infra", "r1", PREPARED).unwrap_err();
+        let late = proof.answered("infra", "r1", PREPARED).unwrap_err();
         proof.agreed("infra", "r1", &early);
-        let late = answered(&proof, "canary", Some(false)).unwrap_err();
-        assert!(answered(&proof, "infra", Some(true)).is_err(), "something has changed since");
-        proof.agreed("infra", "r1", &early);
-        assert!(answered(&proof, "infra", Some(true)).is_err(), "compared before the change");
+        let again = proof.answered("infra", "r1", KEPT);
+        assert!(again.is_err(), "compared before the change");
         proof.agreed("canary", "r1", &late);
-        assert!(answered(&proof, "canary", Some(true)).is_ok());
+        assert!(proof.answered("canary", "r1", KEPT).is_err());
+        proof.agreed("infra", "r1", &late);
+        assert!(proof.answered("infra", "r1", KEPT).is_ok());
     }
 
     #[test]
     fn opa_that_tells_nothing_proves_nothing() {
         let proof = Proof::new();
-        for _ in 0..3 {
-            let since = answered(&proof, "infra", None).unwrap_err();
-            proof.agreed("infra", "r1", &since);
+        for kept in [None, None, PREPARED] {
+            assert!(!proven(&proof, "infra", kept));
         }
-        let proof = telling();
-        let since = answered(&proof, "infra", Some(false)).unwrap_err();
-        proof.agreed("infra", "r1", &since);
-        assert!(answered(&proof, "infra", None).is_err(), "another program answers");
-        assert!(answered(&proof, "infra", Some(true)).is_err());
+        assert!(proven(&proof, "infra", KEPT));
+        assert!(!proven(&proof, "infra", None), "another program answers");
+        assert!(!proven(&proof, "infra", KEPT));
+        assert!(!proven(&proof, "infra", KEPT));
     }
 
     #[test]
-    fn answer_to_the_usual_spelling_proves_nothing_even_later() {
-        let proof = Proof::new();
-        let usual = proof.spelt("infra");
-        assert!(answered(&proof, "infra", Some(false)).is_err());
-        let since = answered(&proof, "infra", Some(false)).unwrap_err();
-        proof.agreed("infra", "r1", &since);
-        assert!(proof.answered(&usual, "infra", "r1", Some(true)).is_err());
-    }
-
-    #[test]
-    fn paths_are_spelt_as_usual_until_opa_tells() {
-        let proof = Proof { spelling: 0b1001, ..Proof::new() };
-        assert_eq!(proof.spelt("team.freeze").path, "/v1/data/team/freeze/decision");
-        assert_eq!(proof.spelt("a-b").path, "/v1/data/a%2Db/decision");
-        assert_eq!(telling().spelt("infra").path, "/v1/data/%69nf%72a/decision");
+    fn path_means_the_same_in_every_spelling() {
+        let spelt = |spelling, package| Proof { spelling, ..Proof::new() }.path(package);
+        assert_eq!(spelt(0, "team.freeze"), "/v1/data/team/freeze/decision");
+        assert_eq!(spelt(0, "a-b"), "/v1/data/a%2Db/decision");
+        assert_eq!(spelt(0b1001, "infra"), "/v1/data/%69nf%72a/decision");
     }
 }
