@@ -1,8 +1,8 @@
 //! How fast a long history is replayed: `cargo bench --bench replay`, with
 //! `-- N` for another number of decisions than 100,000. Makes the history in a
 //! temporary folder, replays it twice (the second time with limits that many
-//! decisions would not have kept), and prints seconds and decisions per
-//! second.
+//! decisions would not have kept), and prints seconds, decisions per second,
+//! and the time on processors, which other programs do not lengthen.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark for people")]
 
 #[path = "../tests/support/decisions.rs"]
@@ -10,6 +10,7 @@ mod decisions;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use swiftdeploy::clock::SystemClock;
 use swiftdeploy::engine::{REPLAY_TIMEOUT, ReplayBy, ReplayOptions, ReplayReport, replay};
@@ -39,7 +40,18 @@ fn main() {
     told("stricter limits", &run(root, Some(&strict)));
 }
 
-fn run(root: &Path, data: Option<&Path>) -> ReplayReport {
+/// How long this process has been on processors so far, where the system
+/// tells. Other programs lengthen the clock's time, but not this one.
+fn busy() -> Option<Duration> {
+    let told = fs::read_to_string("/proc/self/stat").ok()?;
+    // After the name, which may hold anything: fields 14 and 15, in hundredths.
+    let mut fields = told.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}
+
+/// A replay, and how long it was on processors.
+fn run(root: &Path, data: Option<&Path>) -> (ReplayReport, Option<Duration>) {
     let options = ReplayOptions {
         root: root.to_owned(),
         policies: root.join("policies"),
@@ -47,10 +59,13 @@ fn run(root: &Path, data: Option<&Path>) -> ReplayReport {
         by: ReplayBy::Embedded,
         timeout: REPLAY_TIMEOUT,
     };
-    replay(&options, &SystemClock::shared(), &mut |_| Ok(())).unwrap()
+    let before = busy();
+    let report = replay(&options, &SystemClock::shared(), &mut |_| Ok(())).unwrap();
+    let after = busy();
+    (report, before.zip(after).map(|(before, after)| after.saturating_sub(before)))
 }
 
-fn told(what: &str, report: &ReplayReport) {
+fn told(what: &str, (report, busy): &(ReplayReport, Option<Duration>)) {
     assert!(report.is_whole(), "{}", report.chain);
     let seconds = report.elapsed.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a number for people")]
@@ -62,4 +77,8 @@ fn told(what: &str, report: &ReplayReport) {
         report.reworded,
         report.without_answer_then()
     );
+    if let Some(busy) = busy {
+        let each = busy.as_micros() / u128::from(report.decisions.max(1));
+        println!("  {:.2} s on processors, {each} µs a decision", busy.as_secs_f64());
+    }
 }

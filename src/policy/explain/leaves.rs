@@ -71,6 +71,16 @@ pub(super) fn replaced(whole: &Value, path: &[Step], with: Value) -> Value {
     changed
 }
 
+/// Values far from this one, to bring a comparison with it to fail.
+pub(super) fn extremes(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Bool(flag) => vec![json!(!flag)],
+        // Within a share, far above it, far below.
+        Value::Number(_) => vec![json!(1), json!(1_000_000_000), json!(0)],
+        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
 /// Values near this one, the least conspicuous first: a rule that judges it
 /// should go on as before with at least one of them.
 pub(super) fn neighbours(value: &Value) -> Vec<Value> {

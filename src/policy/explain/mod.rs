@@ -164,12 +164,11 @@ fn traced(
     revision: String,
     note: Option<String>,
 ) -> Explanation {
-    let source = |name: &str| source(&decision.input, name);
     let checks = decision.checks.iter().enumerate().map(|(index, check)| Trace {
         name: check.fact.clone(),
         rule: tracer.rule_of_check(index),
         fact: tracer.fact_of_check(index),
-        source: source(&check.fact),
+        source: tracer.source_of_check(index).or_else(|| source(&decision.input, &check.fact)),
         limit: tracer.limit_of_check(index),
     });
     let checks = checks.collect();
@@ -177,10 +176,11 @@ fn traced(
     let given = decision.fault.is_none().then_some(&decision.violations).into_iter().flatten();
     let violations = given.enumerate().map(|(index, violation)| {
         let fact = tracer.fact_of_violation(index);
+        let told = tracer.source_of_violation(index);
         Trace {
             name: violation.code.clone(),
             rule: tracer.rule_of_violation(index),
-            source: fact.as_deref().and_then(source),
+            source: told.or_else(|| fact.as_deref().and_then(|fact| source(&decision.input, fact))),
             fact,
             limit: tracer.limit_of_violation(index),
         }
@@ -189,10 +189,14 @@ fn traced(
     Explanation { rule: tracer.rule_of_verdict(), checks, violations, revision, note }
 }
 
-/// Where a fact was read: `sources.NAME` of the facts, else `source`.
+/// Where a fact was read, as the facts alone tell it: `sources.NAME`, or where
+/// there are no several sources the one `source`.
 fn source(input: &Value, name: &str) -> Option<String> {
-    let own = input.get("sources").and_then(|sources| sources.get(name));
-    own.or_else(|| input.get("source")).and_then(Value::as_str).map(str::to_owned)
+    let told = match input.get("sources") {
+        Some(sources) => sources.get(name),
+        None => input.get("source"),
+    };
+    told.and_then(Value::as_str).map(str::to_owned)
 }
 
 impl Explanation {

@@ -42,9 +42,15 @@ fn failing_canary() -> Value {
         "requests": 300, "errors": 12, "error_rate": 0.04, "request_rate": 10.0,
         "p99_latency_ms": 430.25, "p99_bucket": [250.0, 500.0],
         "latency_buckets": [{"le_ms": 500.0, "count": 299.0}, {"le_ms": null, "count": 300.0}],
-        "window_seconds": 30.0, "resets": 0, "samples_needed": 50,
-        "healthy": true, "restarts": 0, "oom_kills": 0, "stable": null,
-        "metrics_error": null, "source": "app-green at 127.0.0.1:4000", "time": "2026-11-23T12:00:00Z",
+        "window_seconds": 30.0, "resets": 0, "vanished": 0, "samples_needed": 50,
+        "healthy": true, "health_detail": null, "restarts": 0, "oom_kills": 0, "stable": null,
+        "proxy_failures": 0, "proxy_error": null, "instances": 1, "metrics_error": null,
+        "source": "app-green at 127.0.0.1:4000",
+        "sources": {
+            "metrics": "/metrics of app-green at 127.0.0.1:4000",
+            "health": "state of app-green at 127.0.0.1:4000",
+            "proxy": "the proxy's log",
+        }, "time": "2026-11-23T12:00:00Z",
     })
 }
 
@@ -72,7 +78,13 @@ async fn a_violation_leads_to_its_rule_its_fact_and_its_limit() {
     assert_eq!(high.rule, rule(r#""code": "error_rate_high""#, "too_many_errors"));
     assert_eq!(high.fact.as_deref(), Some("error_rate"));
     assert_eq!(high.limit, Some(data("thresholds.error_rate")));
-    assert_eq!(high.source.as_deref(), Some("app-green at 127.0.0.1:4000"));
+    // Of several sources, the one that the policy names for it.
+    assert_eq!(high.source.as_deref(), Some("/metrics of app-green at 127.0.0.1:4000"));
+    assert_eq!(explanation.check("error_rate").unwrap().source, high.source);
+    // One that is kept is told from where it would be said to come.
+    let source = |fact: &str| explanation.check(fact).unwrap().source.clone().unwrap_or_default();
+    assert_eq!(source("restarts"), "state of app-green at 127.0.0.1:4000");
+    assert_eq!(source("p99_latency_ms"), "/metrics of app-green at 127.0.0.1:4000");
 }
 
 #[tokio::test]

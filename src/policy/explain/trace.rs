@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::Fault;
 use super::super::answer::is_same;
 use super::super::bundle::{Module, PolicyBundle};
 use super::super::rego::Interpreter;
-use super::leaves::{Path, leaves, neighbours, replaced, shown};
+use super::leaves::{Path, Step, extremes, leaves, neighbours, replaced, shown};
 use super::literals::literals;
 use super::{LimitAt, Place, place};
 
 /// Evaluations for one explanation: a dozen comparisons with a handful of
 /// tries each. Beyond, places are not known.
-const MOST_EVALUATIONS: usize = 400;
+const MOST_EVALUATIONS: usize = 600;
 
 /// A text that no policy contains: tells a changed string from all others.
 const MARK: &str = "~traced~";
@@ -92,12 +92,116 @@ impl<'a> Tracer<'a> {
         self.limit_of(VIOLATIONS, index)
     }
 
+    /// The source whose change shows in the message of a violation.
+    pub(super) fn source_of_violation(&mut self, index: usize) -> Option<String> {
+        let entry = Entry::of(&self.result, VIOLATIONS, index)?;
+        self.source_behind(|result| entry.find(result)?.get("message").cloned())
+    }
+
+    /// The source whose change shows in the reasons that are about the fact of
+    /// a comparison (they begin with its name), or would be if it were not kept.
+    pub(super) fn source_of_check(&mut self, index: usize) -> Option<String> {
+        let entry = Entry::of(&self.result, CHECKS, index)?;
+        let begin = format!("{} ", entry.name);
+        let told = self.source_behind(|result| {
+            let reasons = result.get("reasons")?.as_array()?.iter();
+            let about = |reason: &&Value| reason.as_str().is_some_and(|text| text.starts_with(&begin));
+            Some(reasons.filter(about).cloned().collect())
+        });
+        told.or_else(|| self.source_if_not_kept(&entry, index))
+    }
+
+    /// Brings a comparison to fail, by its fact or by its limit, and looks where
+    /// the violation that comes of it says that the fact was read.
+    fn source_if_not_kept(&mut self, entry: &Entry, index: usize) -> Option<String> {
+        let path = self.fact_path(CHECKS, index)?;
+        let observed = entry.find(&self.result)?.get("observed")?.clone();
+        let own = self.interpreter.clone();
+        for extreme in extremes(&observed) {
+            let failing = replaced(self.input, &path, extreme.clone());
+            let source = self.source_of_failing(&own, &failing, entry, &extreme);
+            if source.is_some() {
+                return source;
+            }
+        }
+        // A fact may be kept by more than its figure, as a P99 by its buckets.
+        let limit = entry.find(&self.result)?.get("limit")?.clone();
+        let (bundle, input) = (self.bundle, self.input);
+        for (path, value) in leaves(bundle.data()) {
+            if !is_same(value, &limit) {
+                continue;
+            }
+            for extreme in [json!(0.000_1), json!(1_000_000_000)] {
+                let data = replaced(bundle.data(), &path, extreme);
+                self.count()?;
+                let Ok(moved) = Interpreter::of_modules(bundle.modules().iter(), &data, self.limit) else {
+                    continue;
+                };
+                let source = self.source_of_failing(&moved, input, entry, &observed);
+                if source.is_some() {
+                    return source;
+                }
+            }
+        }
+        None
+    }
+
+    /// The source that is named for this fact, if the comparison fails so.
+    fn source_of_failing(
+        &mut self,
+        by: &Interpreter,
+        input: &Value,
+        entry: &Entry,
+        observed: &Value,
+    ) -> Option<String> {
+        let result = self.ask(by, input)?;
+        if entry.find(&result)?["ok"] != Value::Bool(false) {
+            return None;
+        }
+        self.source_in(by, input, &result, |result| {
+            let violations = result.get("violations")?.as_array()?.iter();
+            let of_it = violations.filter(|violation| is_same(&violation["observed"], observed));
+            Some(of_it.map(|violation| violation["message"].clone()).collect())
+        })
+    }
+
+    fn source_behind(&mut self, seen: impl Fn(&Value) -> Option<Value>) -> Option<String> {
+        let (input, own, result) = (self.input, self.interpreter.clone(), self.result.clone());
+        self.source_in(&own, input, &result, seen)
+    }
+
+    /// The source among these facts whose change shows in a part of the answer.
+    fn source_in(
+        &mut self,
+        by: &Interpreter,
+        input: &Value,
+        result: &Value,
+        seen: impl Fn(&Value) -> Option<Value>,
+    ) -> Option<String> {
+        let before = seen(result)?;
+        for (path, value) in leaves(input) {
+            let (Some(text), Some(Step::Key(first))) = (value.as_str(), path.first()) else { continue };
+            if !matches!(first.as_str(), "source" | "sources") {
+                continue;
+            }
+            let changed = replaced(input, &path, Value::String(format!("{text}~")));
+            if self.ask(by, &changed).as_ref().and_then(&seen).is_some_and(|now| now != before) {
+                return Some(text.to_owned());
+            }
+        }
+        None
+    }
+
     fn rule_of(&mut self, list: List, index: usize) -> Option<Place> {
         let entry = Entry::of(&self.result, list, index)?;
         self.place_of(&entry.name.clone(), |result| entry.marked(result))
     }
 
     fn fact_of(&mut self, list: List, index: usize) -> Option<String> {
+        self.fact_path(list, index).map(|path| shown(&path))
+    }
+
+    fn fact_path(&mut self, list: List, index: usize) -> Option<Path> {
         let entry = Entry::of(&self.result, list, index)?;
         let observed = entry.find(&self.result)?.get("observed")?.clone();
         // A fact that is not known is null, or not there at all: only its name
@@ -116,8 +220,9 @@ impl<'a> Tracer<'a> {
         if let Some(key) = self.data_behind(&limit, seen) {
             return Some(LimitAt::Data { key });
         }
-        if let Some(key) = self.input_behind(&limit, |_| true, |result| entry.find(result)?.get("limit")) {
-            return Some(LimitAt::Facts { key });
+        let fact = self.input_behind(&limit, |_| true, |result| entry.find(result)?.get("limit"));
+        if let Some(path) = fact {
+            return Some(LimitAt::Facts { key: shown(&path) });
         }
         (self.evaluations < MOST_EVALUATIONS).then_some(LimitAt::Rule)
     }
@@ -146,7 +251,7 @@ impl<'a> Tracer<'a> {
         sought: &Value,
         may: impl Fn(&Path) -> bool,
         seen: impl Fn(&Value) -> Option<&Value>,
-    ) -> Option<String> {
+    ) -> Option<Path> {
         let input = self.input;
         for (path, value) in leaves(input) {
             if !is_same(value, sought) || !may(&path) {
@@ -156,7 +261,7 @@ impl<'a> Tracer<'a> {
                 let changed = replaced(input, &path, other.clone());
                 let result = self.with_input(&changed);
                 if result.as_ref().and_then(&seen).is_some_and(|now| is_same(now, &other)) {
-                    return Some(shown(&path));
+                    return Some(path);
                 }
             }
         }
@@ -199,8 +304,13 @@ impl<'a> Tracer<'a> {
     }
 
     fn with_input(&mut self, input: &Value) -> Option<Value> {
+        let own = self.interpreter.clone();
+        self.ask(&own, input)
+    }
+
+    fn ask(&mut self, by: &Interpreter, input: &Value) -> Option<Value> {
         self.count()?;
-        answer(self.interpreter.clone(), &self.package, input, self.limit).ok()
+        answer(by.clone(), &self.package, input, self.limit).ok()
     }
 
     fn count(&mut self) -> Option<()> {
