@@ -149,8 +149,7 @@ async fn answer(mut stream: TcpStream, fault: Option<Fault>, good: Arc<Good>) {
     }
     let asked = request(&mut stream).await;
     let is_listing = asked.starts_with("GET /v1/policies");
-    good.questions
-        .fetch_add(usize::from(asked.starts_with("POST /v1/data/")), Ordering::Relaxed);
+    good.questions.fetch_add(usize::from(asked.starts_with("POST /v1/data/")), Ordering::Relaxed);
     let says = match fault {
         Some(Fault::WrongRevision) if is_listing => {
             json_says(&json!({"result": [{"id": "infra.rego", "raw": "package infra\n\ndecision := {}\n"}]}))

@@ -8,6 +8,7 @@ mod policy_support;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, real_opa, roomy_host, with};
 use serde_json::{Value, json};
 use swiftdeploy::policy::{Decision, Fault, PolicyEngine};
@@ -22,15 +23,11 @@ struct Relay {
 
 impl Relay {
     async fn to(opa: SocketAddr) -> Self {
-        Self::with(opa, async |_| {}).await
+        Self::with(opa, |_| Box::pin(async {})).await
     }
 
     /// `before` runs ahead of each request, which waits for it.
-    async fn with<B>(opa: SocketAddr, before: B) -> Self
-    where
-        B: AsyncFn(&str) + Send + Sync + 'static,
-        for<'a> B::CallRefFuture<'a>: Send,
-    {
+    async fn with(opa: SocketAddr, before: impl Fn(&str) -> BoxFuture<'static, ()> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -189,10 +186,13 @@ async fn decision_by_what_was_loaded_before_does_not_count_for_what_is_loaded_no
 
     let full = with(roomy_host(), json!({"disk_free_gb": 0.5}));
     assert_eq!(asked_by_another(address, &full).await["result"]["allow"], true, "by the old text");
-    let relay = Relay::with(address, async move |line: &str| {
-        if line.starts_with(LISTING) {
-            tamper(address, &id, &text).await;
-        }
+    let relay = Relay::with(address, move |line| {
+        let (id, text, is_listing) = (id.clone(), text.clone(), line.starts_with(LISTING));
+        Box::pin(async move {
+            if is_listing {
+                tamper(address, &id, &text).await;
+            }
+        })
     })
     .await;
     let decision = policies.asked_at(relay.address, TIMEOUT).ask("infra", &full).await;
