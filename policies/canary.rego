@@ -48,24 +48,55 @@ decision := {
 	"sample": sample,
 }
 
-default facts := {}
+# What was given, and null for whatever was not: comparing with it is defined.
+# SwiftDeploy writes numbers without zeros behind the point (see `limit`).
+facts := object.union(unknown, input) if {
+	is_object(input)
+} else := unknown
 
-facts := input if is_object(input)
+unknown := {
+	"confidence": null,
+	"error_rate": null,
+	"errors": null,
+	"health": null,
+	"health_detail": null,
+	"healthy": null,
+	"latency_buckets": null,
+	"metrics_error": null,
+	"oom_kills": null,
+	"p99_bucket": null,
+	"p99_latency_ms": null,
+	"proxy_error": null,
+	"proxy_failures": null,
+	"requests": null,
+	"resets": null,
+	"restarts": null,
+	"samples_needed": null,
+	"source": null,
+	"sources": null,
+	"stable": null,
+	"vanished": null,
+	"window_seconds": null,
+}
 
-default limits := {}
+limits := data.thresholds if {
+	is_object(data.thresholds)
+} else := {}
 
-limits := data.thresholds if is_object(data.thresholds)
-
-fact(name) := plain(object.get(facts, name, null))
-
-limit(name) := plain(object.get(limits, name, null))
-
-# A number as OPA compares it rightly: up to 1.20 it takes 20.0 for 2, since it
-# cuts every zero off the end of a text with a point (open-policy-agent/opa
+# The limits as OPA compares them rightly: up to 1.20 it takes 20.0 for 2, since
+# it cuts every zero off the end of a text with a point (open-policy-agent/opa
 # issue 9098). The result of a sum ends in no such zeros.
+limit := {
+	"error_rate": plain(object.get(limits, "error_rate", null)),
+	"p99_latency_ms": plain(object.get(limits, "p99_latency_ms", null)),
+	"min_requests": plain(object.get(limits, "min_requests", null)),
+}
+
 plain(value) := value + 0 if {
 	is_number(value)
 } else := value
+
+limit_of(name) := plain(object.get(limits, name, null))
 
 # --- verdict -----------------------------------------------------------------
 
@@ -79,33 +110,23 @@ want_of_evidence := {
 	"proxy_unknown",
 }
 
-failures := [violation |
-	some violation in violations
-	not violation.code in want_of_evidence
-]
-
-verdict := "fail" if count(failures) > 0
-
-verdict := "inconclusive" if {
-	count(violations) > 0
-	count(failures) == 0
-}
-
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
 	count(checks) == 7
 	every check in checks { check.ok == true }
+} else := "inconclusive" if {
+	count(violations) > 0
+	every violation in violations { violation.code in want_of_evidence }
+} else := "fail" if {
+	count(violations) > 0
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
 # the window, and a window in which no process restarted or went away.
-default waiting_helps := false
-
-waiting_helps if {
-	verdict == "inconclusive"
+waiting_helps := verdict == "inconclusive" if {
 	every violation in violations { comes_with_time(violation) }
-}
+} else := false
 
 comes_with_time(violation) if {
 	violation.code in {"canary_starting", "too_few_requests", "process_restarted", "process_vanished"}
@@ -116,20 +137,49 @@ comes_with_time(violation) if {
 	violation.observed == "window_too_short"
 }
 
-default sample := null
-
-sample := {"seen": fact("requests"), "needed": needed} if {
+sample := {"seen": facts.requests, "needed": needed} if {
 	is_measured
-	is_kind(fact("requests"), "count")
 	is_number(needed)
+	is_count(facts.requests)
+} else := null
+
+reasons := array.concat(praise, notes) if {
+	count(violations) == 0
+} else := array.concat([violation.message | some violation in violations], notes)
+
+violations := [] if {
+	is_good
+} else := found
+
+# The common case in one look, which spares the search. Whatever it does not take
+# is searched; it takes nothing in which anything is found.
+is_good if {
+	is_share(limit.error_rate)
+	is_amount(limit.p99_latency_ms)
+	facts.metrics_error == null
+	is_number(needed)
+	is_count(facts.requests)
+	facts.requests >= needed
+	is_count(facts.errors)
+	is_share(facts.error_rate)
+	facts.error_rate <= limit.error_rate
+	is_count(facts.proxy_failures)
+	is_share(proxy_error_rate)
+	proxy_error_rate <= limit.error_rate
+	is_amount(facts.window_seconds)
+	facts.resets == 0
+	facts.vanished == 0
+	facts.healthy == true
+	facts.restarts == 0
+	facts.oom_kills == 0
+	is_kind(input.p99_latency_ms, "amount or null")
+	type_name(facts.p99_bucket) in {"array", "null"}
+	type_name(facts.latency_buckets) in {"array", "null"}
+	p99.state == "kept"
 }
 
-reasons := array.concat([violation.message | some violation in violations], notes) if count(violations) > 0
-
-reasons := array.concat(praise, notes) if count(violations) == 0
-
-# What counts most comes first.
-violations := [violation |
+# What is wrong; what counts most comes first.
+found := [violation |
 	some group in [
 		bad_limits,
 		bad_facts,
@@ -147,26 +197,42 @@ violations := [violation |
 ]
 
 checks := [
-	check("requests", ">=", needed, "", enough),
-	check("error_rate", "<=", limit("error_rate"), "", is_error_rate_kept),
-	check("p99_latency_ms", "<=", limit("p99_latency_ms"), "ms", p99.state == "kept"),
-	object.union(
-		check("proxy_error_rate", "<=", limit("error_rate"), "", is_proxy_rate_kept),
-		{"observed": proxy_error_rate},
-	),
-	check("healthy", "==", true, "", fact("healthy") == true),
-	check("restarts", "==", 0, "", fact("restarts") == 0),
-	check("oom_kills", "==", 0, "", fact("oom_kills") == 0),
+	{
+		"fact": "requests",
+		"observed": facts.requests,
+		"must": ">=",
+		"limit": needed,
+		"unit": "",
+		"ok": enough,
+	},
+	{
+		"fact": "error_rate",
+		"observed": facts.error_rate,
+		"must": "<=",
+		"limit": limit.error_rate,
+		"unit": "",
+		"ok": is_error_rate_kept,
+	},
+	{
+		"fact": "p99_latency_ms",
+		"observed": facts.p99_latency_ms,
+		"must": "<=",
+		"limit": limit.p99_latency_ms,
+		"unit": "ms",
+		"ok": p99.state == "kept",
+	},
+	{
+		"fact": "proxy_error_rate",
+		"observed": proxy_error_rate,
+		"must": "<=",
+		"limit": limit.error_rate,
+		"unit": "",
+		"ok": is_proxy_rate_kept,
+	},
+	{"fact": "healthy", "observed": facts.healthy, "must": "==", "limit": true, "unit": "", "ok": facts.healthy == true},
+	{"fact": "restarts", "observed": facts.restarts, "must": "==", "limit": 0, "unit": "", "ok": facts.restarts == 0},
+	{"fact": "oom_kills", "observed": facts.oom_kills, "must": "==", "limit": 0, "unit": "", "ok": facts.oom_kills == 0},
 ]
-
-check(name, must, bound, unit, ok) := {
-	"fact": name,
-	"observed": fact(name),
-	"must": must,
-	"limit": bound,
-	"unit": unit,
-	"ok": ok,
-}
 
 # --- facts and limits that cannot be used ----------------------------------------
 
@@ -174,7 +240,7 @@ check(name, must, bound, unit, ok) := {
 bad_limits := [violation |
 	some name, kind in {"error_rate": "share", "p99_latency_ms": "amount", "min_requests": "count"}
 	is_limit_asked_for(name)
-	value := limit(name)
+	value := limit_of(name)
 	not is_kind(value, kind)
 	violation := {
 		"code": "limits_missing",
@@ -191,7 +257,7 @@ is_limit_asked_for("min_requests") if "min_requests" in object.keys(limits)
 
 bad_facts := [violation |
 	some name, kind in required
-	value := plain(object.get(facts, name, absent))
+	value := object.get(given, name, absent)
 	not is_kind(value, kind)
 	violation := {
 		"code": "facts_missing",
@@ -199,8 +265,8 @@ bad_facts := [violation |
 			"%s is not %s%s: it must be %s%s",
 			[name, lack_of(value), origin, described[kind], limit_beside(name)],
 		),
-		"observed": fact(name),
-		"limit": limit(name),
+		"observed": facts[name],
+		"limit": limit_of(name),
 	}
 ]
 
@@ -213,9 +279,13 @@ shown(value) := "absent" if {
 	is_string(value)
 } else := "no number"
 
-limit_beside(name) := sprintf("; the limit is %v", [limit(name)]) if {
-	is_number(limit(name))
+limit_beside(name) := sprintf("; the limit is %v", [limit_of(name)]) if {
+	is_number(limit_of(name))
 } else := ""
+
+given := input if {
+	is_object(input)
+} else := {}
 
 # Stands for a fact that is not there at all, where null means not measured.
 absent := {"absent": true}
@@ -245,9 +315,9 @@ required_of_metrics := {
 }
 
 # Without requests there is no rate; with requests there must be one.
-rate_kind := "share or null" if fact("requests") == 0
+rate_kind := "share or null" if facts.requests == 0
 
-rate_kind := "share" if fact("requests") != 0
+rate_kind := "share" if facts.requests != 0
 
 default required_of_sample := {}
 
@@ -268,10 +338,7 @@ described := {
 
 is_kind(value, "flag") if is_boolean(value)
 
-is_kind(value, "count") if {
-	is_amount(value)
-	value == floor(value)
-}
+is_kind(value, "count") if is_count(value)
 
 is_kind(value, "amount") if is_amount(value)
 
@@ -289,13 +356,20 @@ is_kind(value, "share or null") if is_share(value)
 
 is_kind(value, "share or null") if is_null(value)
 
+is_count(value) if {
+	is_number(value)
+	value >= 0
+	value == floor(value)
+}
+
 is_amount(value) if {
 	is_number(value)
 	value >= 0
 }
 
 is_share(value) if {
-	is_amount(value)
+	is_number(value)
+	value >= 0
 	value <= 1
 }
 
@@ -310,8 +384,8 @@ starting := [{
 	"observed": false,
 	"limit": true,
 } |
-	fact("healthy") == false
-	fact("health") == "starting"
+	facts.healthy == false
+	facts.health == "starting"
 ]
 
 unhealthy := [{
@@ -320,38 +394,38 @@ unhealthy := [{
 	"observed": false,
 	"limit": true,
 } |
-	fact("healthy") == false
-	fact("health") != "starting"
+	facts.healthy == false
+	facts.health != "starting"
 ]
 
-health_detail := fact("health_detail") if {
-	is_string(fact("health_detail"))
+health_detail := facts.health_detail if {
+	is_string(facts.health_detail)
 } else := "the canary fails its health check"
 
 restarted := [{
 	"code": "canary_restarted",
 	"message": sprintf(
 		"restarts %v is above the limit 0%s: the canary was started again",
-		[fact("restarts"), origin_of("health")],
+		[facts.restarts, origin_of("health")],
 	),
-	"observed": fact("restarts"),
+	"observed": facts.restarts,
 	"limit": 0,
 } |
-	is_amount(fact("restarts"))
-	fact("restarts") > 0
+	is_amount(facts.restarts)
+	facts.restarts > 0
 ]
 
 out_of_memory := [{
 	"code": "canary_out_of_memory",
 	"message": sprintf(
 		"oom_kills %v is above the limit 0%s: the canary was killed for want of memory",
-		[fact("oom_kills"), origin_of("health")],
+		[facts.oom_kills, origin_of("health")],
 	),
-	"observed": fact("oom_kills"),
+	"observed": facts.oom_kills,
 	"limit": 0,
 } |
-	is_amount(fact("oom_kills"))
-	fact("oom_kills") > 0
+	is_amount(facts.oom_kills)
+	facts.oom_kills > 0
 ]
 
 # --- requests that only the proxy saw: refused, cut off, timed out ------------------
@@ -359,29 +433,25 @@ out_of_memory := [{
 # Nothing that the canary counts: a process that is gone counts nothing. Where the
 # proxy gave up first, a request may stand in both figures, which is on the safe
 # side.
-proxy_total := fact("requests") + fact("proxy_failures") if {
+proxy_total := facts.requests + facts.proxy_failures if {
 	is_measured
-	is_kind(fact("requests"), "count")
-	is_kind(fact("errors"), "count")
-	is_kind(fact("proxy_failures"), "count")
+	is_count(facts.requests)
+	is_count(facts.errors)
+	is_count(facts.proxy_failures)
 }
 
-default proxy_error_rate := null
-
-proxy_error_rate := (fact("errors") + fact("proxy_failures")) / proxy_total if {
-	is_number(proxy_total)
-	fact("proxy_failures") > 0
-}
-
-proxy_error_rate := fact("error_rate") if fact("proxy_failures") == 0
-
-default is_proxy_rate_kept := false
+proxy_error_rate := facts.error_rate if {
+	facts.proxy_failures == 0
+} else := (facts.errors + facts.proxy_failures) / proxy_total if {
+	proxy_total > 0
+	facts.proxy_failures > 0
+} else := null
 
 is_proxy_rate_kept if {
 	is_number(proxy_error_rate)
-	is_share(limit("error_rate"))
-	proxy_error_rate <= limit("error_rate")
-}
+	is_share(limit.error_rate)
+	proxy_error_rate <= limit.error_rate
+} else := false
 
 # The sample is what the proxy sent: a canary that answers nothing at all has
 # enough of it.
@@ -390,22 +460,22 @@ unanswered := [{
 	"message": sprintf(
 		"proxy_failures %v: with them the error rate is %s, above the limit %s%s: %v of %v requests got no answer%s",
 		[
-			fact("proxy_failures"),
-			share(precise(proxy_error_rate, limit("error_rate"), 10000)),
-			share(limit("error_rate")),
+			facts.proxy_failures,
+			share(precise(proxy_error_rate, limit.error_rate, 10000)),
+			share(limit.error_rate),
 			window,
-			fact("proxy_failures"),
+			facts.proxy_failures,
 			proxy_total,
 			origin_of("proxy"),
 		],
 	),
 	"observed": proxy_error_rate,
-	"limit": limit("error_rate"),
+	"limit": limit.error_rate,
 } |
 	is_number(needed)
 	proxy_total >= needed
-	fact("proxy_failures") > 0
-	is_share(limit("error_rate"))
+	facts.proxy_failures > 0
+	is_share(limit.error_rate)
 	not is_proxy_rate_kept
 ]
 
@@ -417,19 +487,19 @@ no_proxy_log := [{
 		shown_limit,
 	]),
 	"observed": null,
-	"limit": limit("error_rate"),
+	"limit": limit.error_rate,
 } |
 	not is_proxy_known
 ]
 
-is_proxy_known if is_kind(fact("proxy_failures"), "count")
+is_proxy_known if is_count(facts.proxy_failures)
 
-proxy_error := fact("proxy_error") if {
-	is_string(fact("proxy_error"))
+proxy_error := facts.proxy_error if {
+	is_string(facts.proxy_error)
 } else := "it must be a whole number from 0"
 
-shown_limit := share(limit("error_rate")) if {
-	is_share(limit("error_rate"))
+shown_limit := share(limit.error_rate) if {
+	is_share(limit.error_rate)
 } else := "unknown"
 
 # --- processes that came and went in the window --------------------------------------
@@ -440,33 +510,33 @@ process_restarted := [{
 	"code": "process_restarted",
 	"message": sprintf(
 		"resets %v is above the limit 0%s%s: what a process did before it restarted is not in the figures",
-		[fact("resets"), window, origin_of("metrics")],
+		[facts.resets, window, origin_of("metrics")],
 	),
-	"observed": fact("resets"),
+	"observed": facts.resets,
 	"limit": 0,
 } |
 	is_measured
-	is_amount(fact("resets"))
-	fact("resets") > 0
+	is_amount(facts.resets)
+	facts.resets > 0
 ]
 
 process_vanished := [{
 	"code": "process_vanished",
 	"message": sprintf(
 		"vanished %v is above the limit 0%s%s: what a process did before it went away is not in the figures",
-		[fact("vanished"), window, origin_of("metrics")],
+		[facts.vanished, window, origin_of("metrics")],
 	),
-	"observed": fact("vanished"),
+	"observed": facts.vanished,
 	"limit": 0,
 } |
 	is_measured
-	is_amount(fact("vanished"))
-	fact("vanished") > 0
+	is_amount(facts.vanished)
+	facts.vanished > 0
 ]
 
 # --- metrics and sample size ------------------------------------------------------
 
-is_measured if fact("metrics_error") == null
+is_measured if facts.metrics_error == null
 
 no_metrics := [{
 	"code": "metrics_unavailable",
@@ -489,84 +559,80 @@ origin_of_error := sprintf(" (%s)", [instance]) if {
 } else := origin_of("metrics")
 
 limits_beside := sprintf("; the limits are error_rate %s and p99_latency_ms %v ms", [
-	share(limit("error_rate")),
-	limit("p99_latency_ms"),
+	share(limit.error_rate),
+	limit.p99_latency_ms,
 ]) if {
-	is_share(limit("error_rate"))
-	is_amount(limit("p99_latency_ms"))
+	is_share(limit.error_rate)
+	is_amount(limit.p99_latency_ms)
 } else := ""
 
 # At least one: no requests means no data, not 0 %.
-needed := max([limit("min_requests"), 1]) if {
-	is_kind(limit("min_requests"), "count")
+needed := max([limit.min_requests, 1]) if {
+	is_count(limit.min_requests)
 } else := null if {
 	"min_requests" in object.keys(limits)
-} else := max([fact("samples_needed"), 1]) if {
-	is_kind(fact("samples_needed"), "count")
+} else := max([facts.samples_needed, 1]) if {
+	is_count(facts.samples_needed)
 } else := null
-
-default enough := false
 
 enough if {
 	is_measured
-	is_kind(fact("requests"), "count")
+	is_count(facts.requests)
 	is_number(needed)
-	fact("requests") >= needed
-}
+	facts.requests >= needed
+} else := false
 
 too_few := [{
 	"code": "too_few_requests",
 	"message": sprintf("requests %v is below the limit %v%s%s: %v of %v requests", [
-		fact("requests"),
+		facts.requests,
 		needed,
 		window,
 		origin_of("metrics"),
-		fact("requests"),
+		facts.requests,
 		needed,
 	]),
-	"observed": fact("requests"),
+	"observed": facts.requests,
 	"limit": needed,
 } |
 	is_measured
-	is_kind(fact("requests"), "count")
+	is_count(facts.requests)
 	is_number(needed)
 	not enough
 ]
 
 # --- error rate ---------------------------------------------------------------------
 
-default is_error_rate_kept := false
-
 is_error_rate_kept if {
 	is_measured
-	is_share(fact("error_rate"))
-	is_share(limit("error_rate"))
-	fact("error_rate") <= limit("error_rate")
-}
+	is_share(facts.error_rate)
+	is_share(limit.error_rate)
+	facts.error_rate <= limit.error_rate
+} else := false
 
 too_many_errors := [{
 	"code": "error_rate_high",
 	"message": error_rate_sentence,
-	"observed": fact("error_rate"),
-	"limit": limit("error_rate"),
+	"observed": facts.error_rate,
+	"limit": limit.error_rate,
 } |
 	enough
-	is_share(fact("error_rate"))
-	is_share(limit("error_rate"))
+	is_share(facts.error_rate)
+	is_share(limit.error_rate)
 	not is_error_rate_kept
 ]
 
 error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
-	share(precise(fact("error_rate"), limit("error_rate"), 10000)),
+	share(precise(facts.error_rate, limit.error_rate, 10000)),
 	relation[is_error_rate_kept],
-	share(limit("error_rate")),
+	share(limit.error_rate),
 	window,
-	fact("errors"),
-	fact("requests"),
+	facts.errors,
+	facts.requests,
 	origin_of("metrics"),
 ]) if {
-	is_share(fact("error_rate"))
-	is_share(limit("error_rate"))
+	is_share(facts.error_rate)
+	is_share(limit.error_rate)
 }
 
 relation := {true: "at or below", false: "above"}
@@ -576,11 +642,11 @@ relation := {true: "at or below", false: "above"}
 too_slow := [{
 	"code": code,
 	"message": p99.message,
-	"observed": fact("p99_latency_ms"),
-	"limit": limit("p99_latency_ms"),
+	"observed": facts.p99_latency_ms,
+	"limit": limit.p99_latency_ms,
 } |
 	enough
-	is_amount(limit("p99_latency_ms"))
+	is_amount(limit.p99_latency_ms)
 	code := {"high": "p99_high", "unknown": "p99_unknown"}[p99.state]
 ]
 
@@ -592,9 +658,9 @@ durations_may_lack := {"requests": 5, "percent": 5}
 
 has_few_durations if {
 	is_measured
-	is_kind(fact("requests"), "count")
-	lacking := fact("requests") - durations
-	lacking * 100 > (durations_may_lack.requests * 100) + (durations_may_lack.percent * fact("requests"))
+	is_count(facts.requests)
+	lacking := facts.requests - durations
+	lacking * 100 > (durations_may_lack.requests * 100) + (durations_may_lack.percent * facts.requests)
 }
 
 # How many durations the histogram has; undefined without any.
@@ -612,48 +678,43 @@ p99 := {"state": "unknown", "message": p99_of_few} if {
 } else := {"state": "high", "message": p99_by_edge("above")} if {
 	edge.within * 100 < edge.total * 99
 } else := {"state": "high", "message": p99_beyond(", and so above the limit")} if {
-	is_amount(limit("p99_latency_ms"))
-	p99_highest_bound >= limit("p99_latency_ms")
+	is_amount(limit.p99_latency_ms)
+	p99_highest_bound >= limit.p99_latency_ms
 } else := {"state": "unknown", "message": p99_beyond("; it is not known whether it is above the limit")} if {
 	is_number(p99_highest_bound)
 } else := {"state": "high", "message": p99_estimated("above")} if {
-	is_amount(fact("p99_latency_ms"))
-	is_amount(limit("p99_latency_ms"))
-	fact("p99_latency_ms") > limit("p99_latency_ms")
+	is_amount(facts.p99_latency_ms)
+	is_amount(limit.p99_latency_ms)
+	facts.p99_latency_ms > limit.p99_latency_ms
 } else := {"state": "kept", "message": p99_estimated("at or below")} if {
-	is_amount(fact("p99_latency_ms"))
-	is_amount(limit("p99_latency_ms"))
-	fact("p99_latency_ms") <= limit("p99_latency_ms")
+	is_amount(facts.p99_latency_ms)
+	is_amount(limit.p99_latency_ms)
+	facts.p99_latency_ms <= limit.p99_latency_ms
 	is_bounded
 } else := {"state": "unknown", "message": p99_absent}
 
 # Undefined without a limit, an edge at it, or anything counted.
 edge := {"within": min(within), "total": total} if {
 	is_measured
-	is_amount(limit("p99_latency_ms"))
+	is_amount(limit.p99_latency_ms)
 	total := durations
-	within := [bucket.count | some bucket in buckets; bucket.le_ms == limit("p99_latency_ms")]
+	within := [bucket.count | some bucket in buckets; bucket.le_ms == limit.p99_latency_ms]
 	max(within) <= total
 }
 
-default buckets := []
-
-buckets := usable_buckets(fact("latency_buckets")) if is_array(fact("latency_buckets"))
-
-usable_buckets(list) := [bucket |
-	some listed in list
-	is_object(listed)
-	bucket := {"le_ms": plain(listed.le_ms), "count": plain(listed.count)}
-	is_amount(bucket.count)
+# What is no list has no buckets.
+buckets := [bucket |
+	is_array(facts.latency_buckets)
+	some bucket in facts.latency_buckets
+	is_number(bucket.count)
+	bucket.count >= 0
 ]
 
 # The bucket that holds the P99: its lower and upper bound in milliseconds.
-default p99_bounds := []
-
-p99_bounds := [plain(bound) | some bound in fact("p99_bucket")] if {
+p99_bounds := facts.p99_bucket if {
 	is_measured
-	is_array(fact("p99_bucket"))
-}
+	is_array(facts.p99_bucket)
+} else := []
 
 # The P99 lies in the last bucket: above this bound, no one knows how far.
 p99_highest_bound := p99_bounds[0] if {
@@ -672,19 +733,19 @@ is_bounded if {
 p99_by_edge(related) := sprintf("%s is %s the limit %v ms%s: %v of %v requests (%v %%) took at most %v ms, 99 %% must%s", [
 	p99_shown,
 	related,
-	limit("p99_latency_ms"),
+	limit.p99_latency_ms,
 	window,
 	edge.within,
 	edge.total,
 	percent(edge.within / edge.total),
-	limit("p99_latency_ms"),
+	limit.p99_latency_ms,
 	origin_of("metrics"),
 ])
 
 p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
 	p99_shown,
 	related,
-	limit("p99_latency_ms"),
+	limit.p99_latency_ms,
 	window,
 	p99_interval,
 	origin_of("metrics"),
@@ -692,21 +753,21 @@ p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
 
 p99_beyond(conclusion) := sprintf(
 	"p99_latency_ms is above %v ms, the highest bound of the histogram%s %v ms%s%s",
-	[p99_highest_bound, conclusion, limit("p99_latency_ms"), window, origin_of("metrics")],
+	[p99_highest_bound, conclusion, limit.p99_latency_ms, window, origin_of("metrics")],
 )
 
 p99_absent := sprintf(
 	"p99_latency_ms is not known%s%s: the metrics have no usable latency histogram; the limit is %v ms",
-	[window, origin_of("metrics"), limit("p99_latency_ms")],
+	[window, origin_of("metrics"), limit.p99_latency_ms],
 )
 
 p99_of_few := sprintf(
 	"p99_latency_ms is not known%s%s: the latency histogram has durations of %v of %v requests; the limit is %v ms",
-	[window, origin_of("metrics"), durations, fact("requests"), limit("p99_latency_ms")],
+	[window, origin_of("metrics"), durations, facts.requests, limit.p99_latency_ms],
 )
 
-p99_shown := sprintf("p99_latency_ms %v ms", [precise(fact("p99_latency_ms"), limit("p99_latency_ms"), 10)]) if {
-	is_amount(fact("p99_latency_ms"))
+p99_shown := sprintf("p99_latency_ms %v ms", [precise(facts.p99_latency_ms, limit.p99_latency_ms, 10)]) if {
+	is_amount(facts.p99_latency_ms)
 } else := "p99_latency_ms"
 
 p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_bounds) if {
@@ -716,7 +777,7 @@ p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_b
 # --- words -----------------------------------------------------------------------------
 
 praise := [
-	sprintf("%v requests%s, %v are needed%s", [fact("requests"), window, needed, origin_of("metrics")]),
+	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of("metrics")]),
 	error_rate_sentence,
 	p99.message,
 	proxy_sentence,
@@ -724,14 +785,14 @@ praise := [
 ]
 
 proxy_sentence := sprintf("proxy_failures %v: with them the error rate is %s, at or below the limit %s%s%s", [
-	fact("proxy_failures"),
-	share(precise(proxy_error_rate, limit("error_rate"), 10000)),
-	share(limit("error_rate")),
+	facts.proxy_failures,
+	share(precise(proxy_error_rate, limit.error_rate, 10000)),
+	share(limit.error_rate),
 	window,
 	origin_of("proxy"),
 ]) if {
 	is_share(proxy_error_rate)
-	is_share(limit("error_rate"))
+	is_share(limit.error_rate)
 }
 
 notes := array.concat(note_confidence, note_stable)
@@ -742,7 +803,7 @@ note_confidence := [sprintf("note: with %v %% confidence the true error_rate is 
 	share(rounded(confidence.error_rate_at_most, 10000)),
 ]) |
 	is_measured
-	confidence := fact("confidence")
+	confidence := facts.confidence
 	is_object(confidence)
 	is_share(confidence.level)
 	is_share(confidence.error_rate_at_most)
@@ -752,54 +813,50 @@ note_confidence := [sprintf("note: with %v %% confidence the true error_rate is 
 # than the canary, but does not make the canary good.
 note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v requests%s", [
 	stable_relation,
-	share(rounded(stable("error_rate"), 10000)),
-	stable("requests"),
+	share(rounded(facts.stable.error_rate, 10000)),
+	facts.stable.requests,
 	stable_p99,
 ]) |
-	is_share(stable("error_rate"))
-	is_amount(stable("requests"))
+	is_share(facts.stable.error_rate)
+	is_amount(facts.stable.requests)
 ]
 
-stable(name) := plain(object.get(fact("stable"), name, null)) if {
-	is_object(fact("stable"))
-} else := null
-
 stable_relation := "is failing too" if {
-	is_share(limit("error_rate"))
-	stable("error_rate") > limit("error_rate")
+	is_share(limit.error_rate)
+	facts.stable.error_rate > limit.error_rate
 } else := "for comparison"
 
-stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(stable("p99_latency_ms"), 10)]) if {
-	is_amount(stable("p99_latency_ms"))
+stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latency_ms, 10)]) if {
+	is_amount(facts.stable.p99_latency_ms)
 } else := ""
 
-window := sprintf(" over the last %v s", [rounded(fact("window_seconds"), 10)]) if {
-	is_amount(fact("window_seconds"))
+window := sprintf(" over the last %v s", [rounded(facts.window_seconds, 10)]) if {
+	is_amount(facts.window_seconds)
 } else := ""
 
-origin := sprintf(" (%s)", [fact("source")]) if {
-	is_string(fact("source"))
-	fact("source") != ""
+origin := sprintf(" (%s)", [facts.source]) if {
+	is_string(facts.source)
+	facts.source != ""
 } else := ""
 
 # Where a kind of facts was read; of the canary, where nothing better is told.
 origin_of(kind) := sprintf(" (%s)", [text]) if {
-	is_object(fact("sources"))
-	text := object.get(fact("sources"), kind, "")
+	is_object(facts.sources)
+	text := object.get(facts.sources, kind, "")
 	is_string(text)
 	text != ""
 } else := origin
 
-share(value) := sprintf("%v (%v %%)", [value, percent(value)])
+share(value) := sprintf("%v (%v %%)", [value, round((value * 10000) + 0.000001) / 100])
 
-percent(value) := rounded(value * 100, 100)
+percent(value) := round((value * 10000) + 0.000001) / 100
 
 # Rounded, unless that would print the limit for a value beside it.
 precise(observed, bound, scale) := observed if {
-	rounded(observed, scale) == bound
+	round((observed * scale) + 0.000001) / scale == bound
 	observed != bound
 	observed >= 0.0001
-} else := rounded(observed, scale)
+} else := round((observed * scale) + 0.000001) / scale
 
 # The little more takes halves (1.275) up on every engine: they compute with
 # different precision, and one has 127.4999… where another has 127.5.

@@ -38,26 +38,26 @@ rules := [
 	{"fact": "cpu_load", "must": "<=", "unit": "", "code": "cpu_load_high"},
 ]
 
-default facts := {}
+facts := input if {
+	is_object(input)
+} else := {}
 
-facts := input if is_object(input)
-
-default limits := {}
-
-limits := data.thresholds if is_object(data.thresholds)
-
-verdict := "fail" if count(violations) > 0
+limits := data.thresholds if {
+	is_object(data.thresholds)
+} else := {}
 
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
 	count(checks) == count(rules)
 	every check in checks { check.ok == true }
+} else := "fail" if {
+	count(violations) > 0
 }
 
-reasons := [violation.message | some violation in violations] if count(violations) > 0
-
-reasons := [sentence(check) | some check in checks] if count(violations) == 0
+reasons := [sentence(check) | some check in checks] if {
+	count(violations) == 0
+} else := [violation.message | some violation in violations]
 
 checks := [check |
 	some rule in rules
@@ -73,8 +73,10 @@ checks := [check |
 	}
 ]
 
+# Only what is not kept is looked at more closely.
 violations := [violation |
 	some i, check in checks
+	check.ok == false
 	violation := violation_of(check, rules[i].code)
 ]
 
@@ -164,26 +166,21 @@ plain(value) := value + 0 if {
 
 # Where the fact was read, with the load of one processor beside the machine's.
 origin(fact) := sprintf(" (%s)", [concat(", ", details)]) if {
-	details := array.concat(source(fact), per_cpu(fact))
+	details := [detail |
+		some detail in [object.get(facts, ["sources", fact], ""), object.get(beside, fact, "")]
+		is_string(detail)
+		detail != ""
+	]
 	count(details) > 0
 } else := ""
 
-source(fact) := [text] if {
-	sources := object.get(facts, "sources", null)
-	is_object(sources)
-	text := object.get(sources, fact, "")
-	is_string(text)
-	text != ""
-} else := []
-
-per_cpu(fact) := [sprintf("%v on each of %v processors", [rounded(load / cpus), cpus])] if {
-	fact == "cpu_load"
+beside := {"cpu_load": sprintf("%v on each of %v processors", [rounded(load / cpus), cpus])} if {
 	load := plain(object.get(facts, "cpu_load", null))
 	usable(load)
 	cpus := plain(object.get(facts, "cpus", null))
 	usable(cpus)
 	cpus > 0
-} else := []
+} else := {}
 
 amount(value, "") := sprintf("%v", [value])
 
@@ -191,9 +188,9 @@ amount(value, unit) := sprintf("%v %s", [value, unit]) if unit != ""
 
 # Two decimals, unless they would print the limit for a value beside it.
 precise(observed, limit) := observed if {
-	rounded(observed) == limit
+	round((observed * 100) + 0.000001) / 100 == limit
 	observed != limit
-} else := rounded(observed)
+} else := round((observed * 100) + 0.000001) / 100
 
 # The little more takes halves (1.275) up on every engine: they compute with
 # different precision, and one has 127.4999… where another has 127.5.
