@@ -13,6 +13,7 @@ use super::answer::{Answer, obey};
 use super::bundle::{PolicyBundle, unusable};
 use super::rego::{IN_PROCESS, Interpreter, VERSION, out_of_time};
 use super::settle::{Question, settle};
+use super::shipped::Shipped;
 use super::{Decision, EngineId, Fault, PolicyEngine};
 use crate::clock::SharedClock;
 
@@ -31,6 +32,19 @@ pub struct EmbeddedEngine {
 pub(super) struct Compiled {
     revision: String,
     interpreter: Interpreter,
+    shipped: Arc<[Shipped]>,
+}
+
+impl Compiled {
+    fn decision(&self, package: &str, input: &Value, limit: Duration) -> Result<Option<Value>, Fault> {
+        let shipped = self.shipped.iter().find(|shipped| shipped.package() == package);
+        if let Some(decision) = shipped.and_then(|shipped| shipped.decision(input, limit)) {
+            return Ok(Some(decision));
+        }
+        let mut interpreter = self.interpreter.clone();
+        interpreter.set_input(input)?;
+        interpreter.value_of(&format!("data.{package}.decision"), limit)
+    }
 }
 
 /// What one evaluation gave.
@@ -114,10 +128,7 @@ pub(super) fn evaluate(
 ) -> Evaluated {
     let revision = bundle.revision().to_owned();
     let result = if bundle.packages().contains(package) {
-        interpreter_for(bundle, compiled, limit).and_then(|mut interpreter| {
-            interpreter.set_input(input)?;
-            interpreter.value_of(&format!("data.{package}.decision"), limit)
-        })
+        compiled_from(bundle, compiled, limit).and_then(|compiled| compiled.decision(package, input, limit))
     } else {
         Ok(None)
     };
@@ -131,19 +142,20 @@ pub(super) fn evaluate(
 }
 
 /// The compiled policies of exactly this revision.
-fn interpreter_for(
+fn compiled_from(
     bundle: &PolicyBundle,
     compiled: &Mutex<Option<Compiled>>,
     limit: Duration,
-) -> Result<Interpreter, Fault> {
+) -> Result<Compiled, Fault> {
     // The value is replaced as a whole, so that a panic elsewhere cannot leave
     // half of one.
     let kept = compiled.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(kept) = kept.filter(|kept| kept.revision == bundle.revision()) {
-        return Ok(kept.interpreter);
+        return Ok(kept);
     }
     let interpreter = Interpreter::of_policies(bundle, limit)?;
-    let fresh = Compiled { revision: bundle.revision().to_owned(), interpreter: interpreter.clone() };
-    *compiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
-    Ok(interpreter)
+    let fresh =
+        Compiled { revision: bundle.revision().to_owned(), interpreter, shipped: Shipped::of(bundle).into() };
+    *compiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
+    Ok(fresh)
 }

@@ -20,6 +20,7 @@ mod opa;
 mod rego;
 pub mod replay;
 mod settle;
+mod shipped;
 pub mod testing;
 mod waiting;
 

@@ -24,7 +24,7 @@ pub(super) const VERSION: &str = "regorus 0.14.1";
 
 /// Work units between two looks at the clock: often enough for a limit of
 /// milliseconds, seldom enough to cost nothing.
-const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
+pub(super) const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// Longest time of scheduling all modules when nothing is evaluated.
 const SCHEDULING: Duration = Duration::from_secs(5);
@@ -124,7 +124,7 @@ impl Interpreter {
 }
 
 /// An engine that has parsed the files and done nothing else.
-fn parsed<'a>(modules: impl Iterator<Item = &'a Module>) -> Result<regorus::Engine, Fault> {
+pub(super) fn parsed<'a>(modules: impl Iterator<Item = &'a Module>) -> Result<regorus::Engine, Fault> {
     let mut engine = regorus::Engine::new();
     for module in modules {
         engine
