@@ -38,8 +38,8 @@ fn lost(at: DateTime<Utc>, why: &str) -> String {
 /// In the place of a slot: nobody knows which.
 const LOST: &str = "lost";
 
-/// The longest request in a line, in bytes: long addresses must not fill the
-/// log.
+/// The longest request in a line of the log of unanswered requests, in bytes:
+/// long addresses must not fill it.
 pub const LONGEST_REQUEST: usize = 2048;
 
 /// How many requests of a slot stand in the log since a moment. `is_whole`
