@@ -99,7 +99,9 @@ verdict := "pass" if {
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
-# the window, and a window in which no process restarted or went away.
+# the window, and a window in which no process restarted or went away and no
+# scrape was cut short (a scrape without series that its process had begins no
+# window, and is soon too old to end one).
 default waiting_helps := false
 
 waiting_helps if {
@@ -113,7 +115,7 @@ comes_with_time(violation) if {
 
 comes_with_time(violation) if {
 	violation.code == "metrics_unavailable"
-	violation.observed == "window_too_short"
+	violation.observed in {"window_too_short", "metrics_series_lost"}
 }
 
 default sample := null
