@@ -123,7 +123,9 @@ verdict := "pass" if {
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
-# the window, and a window in which no process restarted or went away.
+# the window, and a window in which no process restarted or went away and no
+# scrape was cut short (a scrape without series that its process had begins no
+# window, and is soon too old to end one).
 waiting_helps := verdict == "inconclusive" if {
 	every violation in violations { comes_with_time(violation) }
 } else := false
@@ -134,7 +136,7 @@ comes_with_time(violation) if {
 
 comes_with_time(violation) if {
 	violation.code == "metrics_unavailable"
-	violation.observed == "window_too_short"
+	violation.observed in {"window_too_short", "metrics_series_lost"}
 }
 
 sample := {"seen": facts.requests, "needed": needed} if {

@@ -250,6 +250,22 @@ test_a_window_that_is_too_short_comes_with_time if {
 	decision.waiting_helps == true
 }
 
+test_series_that_were_lost_are_in_a_later_window if {
+	error := {"code": "metrics_series_lost", "message": "metrics incomplete"}
+	decision := canary.decision with input as changed(object.union(no_figures, {"metrics_error": error}))
+		with data.thresholds as limits
+	gives(decision, "inconclusive", ["metrics_unavailable"])
+	decision.waiting_helps == true
+}
+
+test_what_is_malformed_does_not_come_with_time if {
+	error := {"code": "metrics_malformed", "message": "metrics malformed"}
+	decision := canary.decision with input as changed(object.union(no_figures, {"metrics_error": error}))
+		with data.thresholds as limits
+	gives(decision, "inconclusive", ["metrics_unavailable"])
+	decision.waiting_helps == false
+}
+
 test_an_error_of_the_scrape_outweighs_good_figures if {
 	decision := canary.decision with input as changed({"metrics_error": {}}) with data.thresholds as limits
 	gives(decision, "inconclusive", ["metrics_unavailable"])

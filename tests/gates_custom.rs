@@ -116,6 +116,31 @@ fn a_freeze_that_is_not_sound_denies_the_deploy_and_is_named() {
 }
 
 #[test]
+fn what_the_example_lacks_is_named_with_its_key_and_form() {
+    let world = with_freeze(false);
+    for (freezes, shown) in [(json!({}), "absent"), (json!({"freezes": "none"}), "the text none")] {
+        world.set_limits(&limits(&freezes));
+        world.run(&["deploy"]).ends_with(2).says("Deployment blocked: freeze policy violation").says(&format!(
+            "thresholds.freezes in data.json is {shown}: it must be a list of freezes, and [] where there is none"
+        ));
+    }
+}
+
+#[test]
+fn a_gate_where_no_rule_decides_denies_with_its_own_words() {
+    let world = with_gate("freeze");
+    let rules = "package freeze\n\ndefault decision := {\"allow\": false, \"verdict\": \"fail\",\n\
+                 \t\"violations\": [{\"code\": \"undecided\", \"message\": \"nobody said when\"}],\n\
+                 \t\"reasons\": [\"nobody said when\"], \"limits\": {}}\n";
+    write(&world, "freeze.rego", rules);
+    world
+        .run(&["deploy"])
+        .ends_with(2)
+        .says("Deployment blocked: freeze policy violation")
+        .says("nobody said when");
+}
+
+#[test]
 fn data_that_no_answer_could_prove_is_refused_wherever_policies_are_asked() {
     let world = with_freeze(false);
     world.run(&["deploy"]).ends_with(0);
@@ -198,7 +223,7 @@ fn a_gate_that_is_broken_denies_in_its_own_words() {
         (
             "package freeze\n\ndecision := {\"allow\": true, \"verdict\": \"pass\", \"violations\": [],\n\
              \t\"reasons\": [\"fine\"], \"limits\": {}}\n",
-            "policy engine is stale: the limit",
+            "freeze shows none of the limits in data.json",
         ),
         (
             "package freeze\n\ndecision := {\"allow\": true, \"verdict\": \"pass\", \"violations\": [],\n\

@@ -88,6 +88,7 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
         ],
         "metrics_error": [
             {"code": "window_too_short", "message": "short", "instance": "app-green"}, {"code": "x"},
+            {"code": "metrics_series_lost", "message": "lost"},
             {"code": "y", "message": "m"},
         ],
         "source": ["", "app-green"],

@@ -167,21 +167,42 @@ fn unsound() -> [Value; 5] {
     ]
 }
 
+/// Both engines deny alike, with this code and these words.
+async fn example_denies(freezes: &Value, asked: &Value, code: &str, words: &str) {
+    let policies = with_freezes(freezes);
+    let decision = policies.embedded().ask("freeze", asked).await;
+    assert_eq!(decision.fault, None, "{freezes} {asked}");
+    assert!(!decision.allow, "{freezes} {asked}");
+    assert_eq!(decision.violations[0].code, code, "{freezes} {asked}");
+    assert!(decision.violations[0].message.starts_with(words), "{:?}", decision.violations);
+    let Some(binary) = real_opa() else { return };
+    let running = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let theirs = policies.asked_at(running.address, TIMEOUT).ask("freeze", asked).await;
+    assert_eq!((theirs.fault, theirs.violations), (None, decision.violations), "{freezes} {asked}");
+}
+
 #[tokio::test]
 async fn example_gate_denies_by_a_freeze_that_is_not_sound_on_both_engines() {
-    let asked = json!({"time": "2026-11-23T12:00:00Z"});
     for freeze in unsound() {
-        let policies = with_freezes(&json!([freeze]));
-        let decision = policies.embedded().ask("freeze", &asked).await;
-        assert_eq!(decision.fault, None, "{freeze}");
-        assert!(!decision.allow, "{freeze}");
-        assert_eq!(decision.violations[0].code, "freeze_unsound", "{freeze}");
-        assert!(decision.violations[0].message.starts_with("freezes[0] is not sound"), "{freeze}");
-        let Some(binary) = real_opa() else { continue };
-        let running = RunningOpa::start(&binary, policies.path(), &[]).await;
-        let theirs = policies.asked_at(running.address, TIMEOUT).ask("freeze", &asked).await;
-        assert_eq!((theirs.fault, theirs.violations), (None, decision.violations), "{freeze}");
+        let asked = json!({"time": "2026-11-23T12:00:00Z"});
+        example_denies(&json!([freeze]), &asked, "freeze_unsound", "freezes[0] is not sound").await;
     }
+}
+
+/// What is missing is named, not the limits called stale.
+#[tokio::test]
+async fn example_gate_names_what_it_lacks_on_both_engines() {
+    let noon = json!({"time": "2026-11-23T12:00:00Z"});
+    for (freezes, shown) in [(json!(null), "absent"), (json!({}), "{}"), (json!("none"), "the text none")] {
+        let words = format!("thresholds.freezes in data.json is {shown}: it must be a list of freezes");
+        example_denies(&freezes, &noon, "freezes_missing", &words).await;
+    }
+    for (time, shown) in [(json!(null), "absent"), (json!("noon"), "the text noon"), (json!(12), "12")] {
+        let words = format!("the fact time is {shown}: it must be a time in UTC like 2026-12-20T00:00:00Z");
+        example_denies(&json!([]), &json!({"time": time}), "time_unusable", &words).await;
+    }
+    let words = "the fact time is absent: it must be a time in UTC";
+    example_denies(&json!([]), &json!("no object of facts"), "time_unusable", words).await;
 }
 
 #[tokio::test]

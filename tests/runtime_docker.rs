@@ -7,6 +7,8 @@
 
 #[path = "support/docker_harness.rs"]
 mod docker_harness;
+#[path = "runtime_docker/failures.rs"]
+mod failures;
 #[path = "runtime_docker/health.rs"]
 mod health;
 #[path = "runtime_docker/rotation.rs"]

@@ -15,6 +15,8 @@
 mod app;
 #[path = "runtime_local/errors.rs"]
 mod errors;
+#[path = "runtime_local/failures.rs"]
+mod failures;
 #[path = "runtime_local/forwarding.rs"]
 mod forwarding;
 #[path = "runtime_local/lifetime.rs"]

@@ -201,3 +201,16 @@ fn validate_warns_of_buckets_that_fit_the_limit_badly() {
     let fits = world.run(&["validate"]).ends_with(0);
     assert!(!fits.text().contains("warning"), "{}", fits.text());
 }
+
+/// Whatever runs: clients ask for it too.
+#[test]
+fn validate_warns_where_traffic_counts_as_health_checks() {
+    let world = World::local();
+    let warning = "services.health.path is /: requests for it count as health checks and not as traffic";
+    let before = world.run(&["validate"]).ends_with(0);
+    assert!(!before.text().contains("warning"), "{}", before.text());
+    world.edit_manifest(|text| text.replace("  mode: stable\n", "  mode: stable\n  health:\n    path: /\n"));
+    world.run(&["validate"]).ends_with(0).says(&format!("warning: {warning}"));
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["metrics"]).says(&format!("warning: {warning}"));
+}

@@ -18,7 +18,8 @@
 # Here, in a folder whose name begins with a dot, no engine loads it.
 package freeze
 
-# The answer where the rules below give none: the time or the list is missing.
+# The answer where the rules below give none. A default is a constant, so it
+# cannot repeat the limits; the code `undecided` says why.
 default decision := {
 	"allow": false,
 	"verdict": "fail",
@@ -34,17 +35,27 @@ decision := {
 	"verdict": verdict,
 	"violations": violations,
 	"reasons": reasons,
-	"limits": data.thresholds,
-} if {
-	is_utc(input.time)
-	is_array(data.thresholds.freezes)
+	"limits": limits,
 }
+
+default facts := {}
+
+facts := input if is_object(input)
+
+default limits := {}
+
+limits := data.thresholds if is_object(data.thresholds)
 
 default freezes := []
 
 freezes := data.thresholds.freezes if is_array(data.thresholds.freezes)
 
-verdict := "pass" if count(violations) == 0
+# A pass needs what it rests on; no violations is not enough.
+verdict := "pass" if {
+	count(violations) == 0
+	is_utc(input.time)
+	is_array(data.thresholds.freezes)
+}
 
 verdict := "fail" if count(violations) > 0
 
@@ -54,7 +65,40 @@ reasons := [sprintf("no freeze at %s, %v are announced", [input.time, count(free
 	count(violations) == 0
 }
 
-violations := array.concat(unsound, frozen)
+violations := array.concat(array.concat(no_list, no_time), array.concat(unsound, frozen))
+
+# Without a list nobody knows whether a freeze lasts; one without freezes says so.
+no_list := [violation |
+	listed := object.get(limits, "freezes", null)
+	not is_array(listed)
+	violation := {
+		"code": "freezes_missing",
+		"message": sprintf(
+			"thresholds.freezes in data.json is %s: it must be a list of freezes, and [] where there is none",
+			[shown(listed)],
+		),
+		"limit": listed,
+	}
+]
+
+no_time := [violation |
+	asked := object.get(facts, "time", null)
+	not is_utc(asked)
+	violation := {
+		"code": "time_unusable",
+		"message": sprintf(
+			"the fact time is %s: it must be a time in UTC like 2026-12-20T00:00:00Z",
+			[shown(asked)],
+		),
+		"observed": asked,
+	}
+]
+
+shown(value) := "absent" if {
+	is_null(value)
+} else := sprintf("the text %v", [value]) if {
+	is_string(value)
+} else := sprintf("%v", [value])
 
 # Which freezes can be understood, by their place in the list.
 sound contains place if {
@@ -82,6 +126,7 @@ unsound := [violation |
 frozen := [violation |
 	some place, freeze in freezes
 	place in sound
+	is_utc(input.time)
 	now := instant(input.time)
 	now >= instant(freeze.from)
 	now < instant(freeze.until)

@@ -47,7 +47,7 @@ test_ends_before_its_last if {
 }
 
 test_denies_a_time_of_another_zone if {
-	at("2026-11-23T12:00:00+02:00").allow == false
+	names(at("2026-11-23T12:00:00+02:00"), "time_unusable", "the text 2026-11-23T12:00:00+02:00")
 }
 
 test_tells_parts_of_a_second_apart if {
@@ -58,18 +58,47 @@ test_tells_parts_of_a_second_apart if {
 	during(list, "2026-12-20T00:00:00.500Z").allow == true
 }
 
+# The one violation says what is wrong and which form is meant.
+names(decision, code, what) if {
+	decision.allow == false
+	decision.verdict == "fail"
+	[violation.code | some violation in decision.violations] == [code]
+	contains(decision.reasons[0], sprintf("is %s: it must be", [what]))
+}
+
 test_denies_without_a_time if {
 	decision := freeze.decision with input as {} with data.thresholds as limits(freezes)
-	decision.allow == false
+	names(decision, "time_unusable", "absent")
+	of_a_text := freeze.decision with input as noon with data.thresholds as limits(freezes)
+	names(of_a_text, "time_unusable", "absent")
 }
 
 test_denies_a_time_in_another_form if {
-	at("2026-11-23").allow == false
-	at("2026-11-23Z").allow == false
+	names(at("2026-11-23"), "time_unusable", "the text 2026-11-23")
+	names(at(20261123), "time_unusable", "20261123")
 }
 
 test_denies_without_a_list if {
-	during(null, noon).allow == false
+	names(during(null, noon), "freezes_missing", "absent")
+	decision := freeze.decision with input as {"time": noon} with data.thresholds as {"cpu_load": 2.0}
+	names(decision, "freezes_missing", "absent")
+	decision.limits == {"cpu_load": 2.0}
+}
+
+test_denies_what_is_no_list if {
+	names(during("none", noon), "freezes_missing", "the text none")
+	names(during(false, noon), "freezes_missing", "false")
+}
+
+test_denies_without_limits if {
+	decision := freeze.decision with input as {"time": noon} with data.thresholds as null
+	names(decision, "freezes_missing", "absent")
+}
+
+test_denies_where_no_rule_decides if {
+	decision := freeze.decision with freeze.violations as [] with input as {} with data.thresholds as {}
+	decision.allow == false
+	decision.violations[0].code == "undecided"
 }
 
 test_denies_a_freeze_without_its_time_of_day if unsound({"from": "2026-12-24Z"})

@@ -1,5 +1,5 @@
 //! What the gates see of the running slots, down to the single series, and
-//! where the app's buckets fit the limit of the P99 badly.
+//! what makes their figures worse than they could be.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::domain::{Mode, Slot};
 use crate::manifest::Manifest;
 use crate::policy::PolicyBundle;
 use crate::runtime::{Instance, Observed};
-use crate::telemetry::{Explained, MeasureFault, Misfit, WindowFault, edges};
+use crate::telemetry::{Explained, MeasureFault, Misfit, WindowFault, durations_mix_paths, edges};
 
 /// The instances that are judged together, and what they did in the window.
 #[derive(Debug, Clone)]
@@ -76,7 +76,8 @@ pub(super) async fn look(core: &Core) -> Result<Vec<GroupMetrics>, String> {
     let mut found = Vec::new();
     for Group { slot, release, instances } in groups(&observed) {
         let window = explained_window(core, manifest, &instances).await.map_err(NoWindow::from);
-        let warnings = misfit(core, manifest, &instances).iter().map(Misfit::to_string).collect();
+        let mut warnings = own_paths(manifest);
+        warnings.extend(of_durations(core, manifest, &instances));
         let instances = instances.into_iter().map(seen).collect();
         found.push(GroupMetrics {
             slot,
@@ -94,27 +95,54 @@ fn seen(Instance { id, service, endpoint, .. }: Instance) -> Seen {
     Seen { id, service, endpoint }
 }
 
-/// How the buckets of what runs fit the limit badly, one line for each group.
-/// Where nothing runs, answers, or has a histogram there is nothing to say.
-pub(super) async fn misfits(core: &Core, manifest: &Manifest, observed: &Observed) -> Vec<String> {
-    let mut lines = Vec::new();
-    for Group { release, instances, .. } in groups(observed) {
+/// What makes figures worse than they could be, one line each: whatever runs,
+/// and of the histogram of what runs. Where nothing answers or has a histogram
+/// there is nothing to say of it.
+pub(super) async fn warnings(core: &Core, manifest: &Manifest, observed: Option<&Observed>) -> Vec<String> {
+    let mut lines = own_paths(manifest);
+    for Group { release, instances, .. } in observed.into_iter().flat_map(groups) {
         for instance in &instances {
-            // That one does not answer is no matter of its buckets.
+            // That one does not answer is no matter of its histogram.
             let _ = core.measurements.look(instance, manifest, &*core.clock).await;
         }
-        if let Some(misfit) = misfit(core, manifest, &instances) {
-            lines.push(format!("{} of the {}: {misfit}", manifest.metrics.duration, release.mode));
-        }
+        let of_it = of_durations(core, manifest, &instances);
+        let named = |line| format!("{} of the {}: {line}", manifest.metrics.duration, release.mode);
+        lines.extend(of_it.into_iter().map(named));
     }
     lines
 }
 
+/// Keys of the manifest by which traffic does not count: where the tool itself
+/// asks the app for what clients ask for too.
+fn own_paths(manifest: &Manifest) -> Vec<String> {
+    let own = [
+        ("services.health.path", &manifest.services.health.path, "health checks"),
+        ("metrics.path", &manifest.metrics.path, "scrapes"),
+    ];
+    let of_clients = own.into_iter().filter(|(_, path, _)| path.as_str() == "/");
+    let line = |(key, path, what): (&str, &String, &str)| {
+        format!(
+            "{key} is {path}: requests for it count as {what} and not as traffic, so the gates do not see those of \
+             clients; give the app another path for it"
+        )
+    };
+    of_clients.map(line).collect()
+}
+
 /// Instances of one group run the same image, so the first that was read tells.
-fn misfit(core: &Core, manifest: &Manifest, instances: &[Instance]) -> Option<Misfit> {
-    let limit = p99_limit(core)?;
-    let snapshot = instances.iter().find_map(|instance| core.measurements.latest(instance))?;
-    Misfit::of(&edges(&snapshot, &names(manifest)), limit)
+fn of_durations(core: &Core, manifest: &Manifest, instances: &[Instance]) -> Vec<String> {
+    let latest = instances.iter().find_map(|instance| core.measurements.latest(instance));
+    let Some(snapshot) = latest else { return Vec::new() };
+    let names = names(manifest);
+    let misfit = p99_limit(core).and_then(|limit| Misfit::of(&edges(&snapshot, &names), limit));
+    let mixed = durations_mix_paths(&snapshot, &names).then(|| {
+        format!(
+            "it has no label {}, so the durations of health checks and scrapes are among those of traffic, and \
+             make the P99 look better; give it that label",
+            names.path_label
+        )
+    });
+    misfit.as_ref().map(Misfit::to_string).into_iter().chain(mixed).collect()
 }
 
 /// The limit as the policies on disk have it; none when there is none that

@@ -13,6 +13,10 @@
 //! `limits` repeats every threshold of `data.json`: it shows by which limits
 //! the engine decided, and so an engine that still has older ones. An answer
 //! that contradicts itself is no answer, whichever half of it is right.
+//!
+//! Where no rule of a package decides, its default answers. In Rego a default is
+//! a constant and cannot repeat the limits: one that denies with nothing but the
+//! code `undecided` may leave them out. It proves nothing and lets nothing through.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -80,7 +84,11 @@ pub fn obey(result: Option<&Value>, package: &str, thresholds: &Value) -> Result
             excerpt(&check.fact, 60)
         )));
     }
-    same_limits(parts.part("limits")?, thresholds)?;
+    let limits = parts.part("limits")?;
+    let is_undecided = !allow && violations.iter().all(|violation| violation.code == UNDECIDED);
+    if !(is_undecided && is_empty(limits)) {
+        same_limits(limits, thresholds, package)?;
+    }
     Ok(Answer { verdict, violations, reasons, checks })
 }
 
@@ -128,9 +136,24 @@ fn are_objects(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(Value::is_object))
 }
 
-fn same_limits(answered: &Value, on_disk: &Value) -> Result<(), Fault> {
+/// The code of a default: no rule decided.
+const UNDECIDED: &str = "undecided";
+
+fn is_empty(limits: &Value) -> bool {
+    limits.as_object().is_some_and(Map::is_empty)
+}
+
+fn same_limits(answered: &Value, on_disk: &Value, package: &str) -> Result<(), Fault> {
     if is_same(answered, on_disk) {
         return Ok(());
+    }
+    if is_empty(answered) {
+        let reason = format!(
+            "{package} shows none of the limits in data.json: the engine has not got them, or the package does \
+             not repeat them (`limits` must be `data.thresholds`), as where no rule of it decides and its \
+             default has another code than `{UNDECIDED}`"
+        );
+        return Err(Fault::Stale { reason });
     }
     let none = Map::new();
     let (theirs, ours) = (answered.as_object().unwrap_or(&none), on_disk.as_object().unwrap_or(&none));

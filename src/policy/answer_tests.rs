@@ -163,7 +163,6 @@ fn violation_that_says_nothing_is_malformed(#[case] violations: Value) {
 #[case::one_missing(json!({"disk_free_gb": 10}), "the limit cpu_load is absent in the engine and 2.0 in data.json")]
 #[case::one_more(json!({"disk_free_gb": 10, "cpu_load": 2, "x": 1}), "the limit x is 1 in the engine and absent in data.json")]
 #[case::text(json!({"disk_free_gb": "10", "cpu_load": 2}), "the limit disk_free_gb is \"10\" in the engine and 10 in data.json")]
-#[case::none(json!({}), "the limit cpu_load is absent in the engine and 2.0 in data.json")]
 #[case::no_object(json!(null), "the limit cpu_load is absent in the engine and 2.0 in data.json")]
 fn other_limits_than_on_disk_are_stale(
     #[case] limits: Value,
@@ -172,6 +171,36 @@ fn other_limits_than_on_disk_are_stale(
 ) {
     let answer = with(answer, json!({ "limits": limits }));
     assert_eq!(obeyed(&answer), Err(Fault::Stale { reason: expected.to_owned() }));
+}
+
+#[rstest]
+#[case::allows(allowing())]
+#[case::denies(denying())]
+fn no_limits_at_all_may_have_two_causes(#[case] answer: Value) {
+    let Err(Fault::Stale { reason }) = obeyed(&with(answer, json!({"limits": {}}))) else { panic!() };
+    assert!(reason.starts_with("infra shows none of the limits in data.json"), "{reason}");
+    assert!(reason.contains("does not repeat them (`limits` must be `data.thresholds`)"), "{reason}");
+}
+
+/// The default of a package, which can repeat no limits.
+#[test]
+fn a_denial_where_no_rule_decides_is_obeyed_without_limits() {
+    let undecided = json!({"code": "undecided", "message": "no decision"});
+    let default = json!({"violations": [undecided], "limits": {}});
+    let answer = obeyed(&with(denying(), default.clone())).unwrap();
+    assert_eq!((answer.verdict, answer.violations[0].code.as_str()), (Verdict::Fail, "undecided"));
+
+    // Other limits are other limits, another code may rest on them, and nothing
+    // passes so.
+    let others = json!({"limits": {"cpu_load": 9}});
+    let beside = json!({"violations": [undecided, denying()["violations"][0]]});
+    for more in [others, beside] {
+        let answer = with(with(denying(), default.clone()), more);
+        assert!(matches!(obeyed(&answer), Err(Fault::Stale { .. })), "{answer}");
+    }
+    let passing = with(allowing(), json!({"limits": {}}));
+    assert!(matches!(obeyed(&passing), Err(Fault::Stale { .. })));
+    malformed(&with(allowing(), default));
 }
 
 #[rstest]

@@ -22,17 +22,24 @@ pub fn line(at: DateTime<Utc>, status: u16, slot: Slot, tried: &str, request: &s
 
 /// Stands in the log where lines could not be written.
 pub fn gap(at: DateTime<Utc>, lines: u64) -> String {
+    lost(at, &format!("{lines} lines are missing here: the disk was too slow, or full"))
+}
+
+/// Stands in the log where a proxy was ended before it had written what it knew.
+pub fn cut_off(at: DateTime<Utc>) -> String {
+    lost(at, "lines may be missing here: the proxy was ended before it could write its last ones")
+}
+
+fn lost(at: DateTime<Utc>, why: &str) -> String {
     let (seconds, millis) = (at.timestamp(), at.timestamp_subsec_millis());
-    format!(
-        "{seconds}.{millis:03} | - | {LOST} | - | {lines} lines are missing here: the disk was too slow, or full\n"
-    )
+    format!("{seconds}.{millis:03} | - | {LOST} | - | {why}\n")
 }
 
 /// In the place of a slot: nobody knows which.
 const LOST: &str = "lost";
 
-/// The longest request in a line, in bytes: long addresses must not fill the
-/// log.
+/// The longest request in a line of the log of unanswered requests, in bytes:
+/// long addresses must not fill it.
 pub const LONGEST_REQUEST: usize = 2048;
 
 /// How many requests of a slot stand in the log since a moment. `is_whole`

@@ -13,6 +13,7 @@ pub mod local;
 mod model;
 
 pub use error::RuntimeError;
+pub use failures::LONGEST_REQUEST;
 pub use model::{
     Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
     Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress, RuntimeEvent,

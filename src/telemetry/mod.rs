@@ -23,5 +23,6 @@ pub use model::{Bucket, EXCLUDED_PATHS, Measured, Names, P99, ScrapeFault, Side,
 pub use report::{Checked, Figures, check, compare};
 pub use scrape::Scraper;
 pub use window::{
-    Explained, InstanceDetail, Life, Misfit, SeriesDetail, Why, edges, explain, lacks_series, measure,
+    Explained, InstanceDetail, Life, Misfit, SeriesDetail, Why, durations_mix_paths, edges, explain,
+    lacks_series, measure,
 };

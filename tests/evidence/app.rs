@@ -47,6 +47,7 @@ pub enum Spoilt {
     NoInf,
     /// No histogram at all.
     NoHistogram,
+    NoPathsOfDurations,
 }
 
 /// What the app has counted.
@@ -179,6 +180,11 @@ fn answer(mut stream: TcpStream, counted: Counted) {
         Spoilt::NoHistogram => {
             let kept: String = body.split_inclusive('\n').filter(|line| !line.contains("duration")).collect();
             say(&mut stream, 200, "text/plain", &kept)
+        }
+        Spoilt::NoPathsOfDurations => {
+            let bare = |line: &str| line.replace("{path=\"/\",", "{").replace("{path=\"/\"}", "");
+            let of = |line: &str| if line.contains("duration") { bare(line) } else { line.to_owned() };
+            say(&mut stream, 200, "text/plain", &body.split_inclusive('\n').map(of).collect::<String>())
         }
         Spoilt::No | Spoilt::Reset | Spoilt::Refused => say(&mut stream, 200, "text/plain", &body),
     };

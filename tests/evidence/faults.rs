@@ -95,6 +95,8 @@ async fn a_fault_of_the_metrics_has_its_verdict_and_ends_with_the_fault(
     let codes = if spoilt == Spoilt::Reset { vec![code, "too_few_requests"] } else { vec![code] };
     is(&decision, verdict, &codes);
     assert!(decision.reasons[0].contains("app-green at 127.0.0.1:"), "{:?}", decision.reasons);
+    let comes_with_time = matches!(spoilt, Spoilt::CutAtLineEnd | Spoilt::Reset);
+    assert_eq!(decision.waiting_helps(), comes_with_time);
 
     app.spoil(Spoilt::No);
     is(&stage.good_window(&[&app]).await, Pass, &[]);

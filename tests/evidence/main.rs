@@ -15,3 +15,4 @@ mod several;
 mod stage;
 mod terminal;
 mod waiting;
+mod warnings;

@@ -539,6 +539,12 @@ fn lifetime_fixtures() -> Vec<Fixture> {
             &["metrics_unavailable"],
         ),
         canary(
+            "series that a scrape lacks",
+            json!({"metrics_error": {"code": "metrics_series_lost", "message": "metrics incomplete: a series"}}),
+            Inconclusive,
+            &["metrics_unavailable"],
+        ),
+        canary(
             "one of two that cannot be read",
             json!({"instances": 2, "metrics_error": {
                 "code": "metrics_http", "message": "metrics answered HTTP 500", "instance": "app-green at 172.18.0.4:3000",

@@ -8,6 +8,7 @@ use swiftdeploy::domain::stack::Role;
 use swiftdeploy::domain::{Routes, Share, Slot};
 use swiftdeploy::manifest::{Manifest, Split};
 use swiftdeploy::render;
+use swiftdeploy::runtime::LONGEST_REQUEST;
 
 use super::docker::{Docker, readable_folder, write};
 use super::http::{Answer, get, posts_over_one_connection, request};
@@ -155,6 +156,7 @@ fn promises_are_kept(#[case] image: &str, #[case] name: &str) {
 
     // The service closes without an answer.
     is_json_error(&world.get("/cut"), 502, "Bad Gateway");
+    is_json_error(&world.get(&long_path()), 502, "Bad Gateway");
 
     // nginx' own refusal of what is no HTTP at all.
     let refused = request(world.port, "GET", "/\u{1}", "", "").unwrap();
@@ -211,7 +213,18 @@ fn operator_paths(world: &World, image: &str) {
     assert_eq!(get(relay_port, "/chaotic").unwrap().body, "app-blue");
 }
 
+/// Of a request that fails, longer than what the log of failures shows.
+fn long_path() -> String {
+    format!("/cut?{}", "a".repeat(5000))
+}
+
 fn logs(world: &World) {
+    let failures = world.log("failures.log");
+    let requests: Vec<&str> =
+        failures.lines().map(|line| line.splitn(5, " | ").nth(4).unwrap_or(line)).collect();
+    let long = format!("GET {}", long_path());
+    assert_eq!(requests, ["GET /cut HTTP/1.1", &long[..LONGEST_REQUEST]]);
+
     let access = world.log("access.log");
     let line = access.lines().find(|line| line.contains("/any/path")).unwrap();
     let fields: Vec<&str> = line.split(" | ").collect();

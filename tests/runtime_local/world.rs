@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use swiftdeploy::clock::SystemClock;
 use swiftdeploy::domain::stack::{ContainerSpec, PublishedPort, Role, Stack};
 use swiftdeploy::domain::{Mode, Routes, Slot};
@@ -130,6 +131,16 @@ impl World {
             return seen;
         }
         panic!("it never was so; {:#?}", self.runtime.observe().await)
+    }
+
+    /// Looks until so many requests of the blue slot have got no answer.
+    pub async fn until_counted(&self, since: DateTime<Utc>, expected: u64) {
+        let look = async {
+            while self.runtime.unanswered(Slot::Blue, since).await.unwrap() != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap();
     }
 
     pub fn public(&self) -> SocketAddr {

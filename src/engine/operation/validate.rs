@@ -107,11 +107,10 @@ async fn with_session(context: &Context, document: &Document, session: &Session)
     failed
 }
 
-/// Warns of what passes and may still surprise. Where nothing runs there is
-/// nothing that could be known.
+/// Warns of what passes and may still surprise.
 async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
-    let Ok(observed) = session.runtime.observe().await else { return };
-    for line in metrics::misfits(&context.core, manifest, &observed).await {
+    let observed = session.runtime.observe().await.ok();
+    for line in metrics::warnings(&context.core, manifest, observed.as_ref()).await {
         context.notice(format!("warning: {line}"));
     }
 }

@@ -7,6 +7,7 @@ use super::super::{GENERATED, safe};
 use super::{Duration, Manifest, OperatorAccess, ProxyAbilities, RenderError, Routes, operator_paths, stack};
 use crate::domain::{Share, Slot};
 use crate::manifest::Split as SplitBy;
+use crate::runtime::LONGEST_REQUEST;
 
 /// Longest wait for a connection while another slot can take over. A slot on
 /// the same host accepts within a millisecond or not at all. Short, because a
@@ -29,6 +30,8 @@ pub(super) struct View {
     split: Option<Split>,
     /// What `proxy_pass` names; none while nothing runs.
     target: Option<String>,
+    /// The regular expression of a request that is cut in the log of failures.
+    long_request: String,
     operator: Operator,
     port: u16,
     ipv6: bool,
@@ -105,6 +108,7 @@ impl View {
             upstreams: shares.iter().map(|share| Upstream::new(manifest, share.slot, &shares)).collect(),
             split,
             target,
+            long_request: format!("~^(?<swiftdeploy_beginning>.{{{LONGEST_REQUEST}}})."),
             operator: Operator::new(manifest, abilities)?,
             port: manifest.nginx.port,
             ipv6: manifest.nginx.bind.is_ipv6(),

@@ -10,6 +10,8 @@ use crate::runtime::RuntimeError;
 pub const CONFIG: &str = "nginx.conf";
 /// A configuration that is checked before it takes the place of the other.
 pub const CANDIDATE: &str = "nginx.conf.next";
+/// Where the generated configuration lets the master write its number.
+pub const PID: &str = "/tmp/nginx.pid";
 /// Long enough for several complaints.
 const LONGEST: usize = 2000;
 

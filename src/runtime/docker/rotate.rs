@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use super::client::{Client, or_absent};
 use super::containers::{self, Found};
 use super::helper::Helper;
-use super::nginx::{self, CONFIG};
+use super::nginx;
 use super::{DockerRuntime, exec, failures, platform};
 use crate::domain::stack::{ContainerSpec, MountSource, Role, Stack};
 use crate::runtime::RuntimeError;
@@ -37,6 +37,8 @@ const FULL_OF_FAILURES: u64 = failures::MOST_BYTES as u64 / 2;
 const KEPT: u32 = 2;
 /// Time between two looks of one process; each is a few questions.
 const PACE: Duration = Duration::from_mins(1);
+/// The configuration by which nginx is told, beside the logs.
+const SIGNAL_CONFIG: &str = "reopen.conf";
 /// A renamed log that is still written to so long afterwards belongs to an
 /// nginx that was not told, since the process that renamed it has ended.
 const TOLD: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
@@ -96,7 +98,7 @@ pub async fn tend(runtime: &DockerRuntime, stack: &Stack) -> Result<(), RuntimeE
     if !runtime.keeper.is_due(runtime.clock.instant()) {
         return Ok(());
     }
-    let (spec, config) = nginx::proxy(stack)?;
+    let (spec, _) = nginx::proxy(stack)?;
     let Some(folder) = log_folder(spec) else { return Ok(()) };
     let found = containers::in_role(&runtime.client, Role::Proxy).await?;
     let Some(proxy) = found.filter(|found| found.is_running) else { return Ok(()) };
@@ -122,14 +124,7 @@ pub async fn tend(runtime: &DockerRuntime, stack: &Stack) -> Result<(), RuntimeE
         is_untold |= done?;
     }
     if is_untold {
-        let command = nginx::command(spec, &format!("{config}/{CONFIG}"), &["-s", "reopen"]);
-        let output = exec::run(&runtime.client, &proxy.id, command).await?;
-        if output.code != 0 {
-            return Err(RuntimeError::Engine {
-                doing: "telling nginx to open its logs anew".to_owned(),
-                reason: nginx::complaint(&output.text),
-            });
-        }
+        logs.tell(spec, runtime.clock.wall().to_utc()).await?;
     }
     Ok(())
 }
@@ -193,14 +188,35 @@ impl Logs<'_> {
         self.client.change("putting nginx' logs aside", call).await?;
         Ok(true)
     }
+
+    /// Makes nginx open its logs anew. Whoever signals reads a configuration for
+    /// the master's number first, and refuses one with a name that does not
+    /// resolve, as that of a slot that has ended: so it gets one that names no
+    /// more than is needed.
+    async fn tell(&self, spec: &ContainerSpec, now: DateTime<Utc>) -> Result<(), RuntimeError> {
+        let doing = "telling nginx to open its logs anew";
+        let text = format!("pid {};\nevents {{}}\n", nginx::PID);
+        let mut entry = header(tar::EntryType::Regular, owner(spec)?, now);
+        entry.set_size(text.len() as u64);
+        let packed = pack(|archive| archive.append_data(&mut entry, SIGNAL_CONFIG, text.as_bytes()))?;
+        let options = UploadToContainerOptionsBuilder::new().path(self.folder).build();
+        let call =
+            self.client.docker.upload_to_container(&self.proxy.id, Some(options), bollard::body_full(packed));
+        self.client.change(doing, call).await?;
+        let command = nginx::command(spec, &format!("{}/{SIGNAL_CONFIG}", self.folder), &["-s", "reopen"]);
+        let output = exec::run(self.client, &self.proxy.id, command).await?;
+        if output.code == 0 {
+            return Ok(());
+        }
+        Err(RuntimeError::Engine { doing: doing.to_owned(), reason: nginx::complaint(&output.text) })
+    }
 }
 
 /// What the daemon unpacks, one entry after the other: each replaces what has
 /// its name, and a link keeps what it leads to. For each log, how many older
 /// ones there are.
 fn archive(logs: &[(&str, u32)], owner: (u64, u64), now: DateTime<Utc>) -> Result<Bytes, RuntimeError> {
-    let mut archive = tar::Builder::new(Vec::new());
-    let pack = || -> std::io::Result<Vec<u8>> {
+    pack(|archive| {
         for (log, present) in logs {
             for age in (1..=(*present).min(KEPT - 1)).rev() {
                 let mut link = header(tar::EntryType::Link, owner, now);
@@ -211,9 +227,16 @@ fn archive(logs: &[(&str, u32)], owner: (u64, u64), now: DateTime<Utc>) -> Resul
             let mut empty = header(tar::EntryType::Regular, owner, now);
             archive.append_data(&mut empty, log, std::io::empty())?;
         }
-        archive.into_inner()
-    };
-    pack().map(Bytes::from).map_err(|error| RuntimeError::Engine {
+        Ok(())
+    })
+}
+
+fn pack(
+    content: impl FnOnce(&mut tar::Builder<Vec<u8>>) -> std::io::Result<()>,
+) -> Result<Bytes, RuntimeError> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let packed = content(&mut archive).and_then(|()| archive.into_inner());
+    packed.map(Bytes::from).map_err(|error| RuntimeError::Engine {
         doing: "packing an archive for the daemon".to_owned(),
         reason: error.to_string(),
     })

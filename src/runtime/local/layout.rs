@@ -45,6 +45,11 @@ impl Layout {
         self.logs().join(format!("{service}.log"))
     }
 
+    /// There while the proxy may know of unanswered requests that its log has not.
+    pub fn failures_open(&self) -> PathBuf {
+        self.logs().join("proxy-failures.open")
+    }
+
     /// What the proxy shall serve.
     pub fn proxy_config(&self) -> PathBuf {
         self.root.join("proxy.json")

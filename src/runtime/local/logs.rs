@@ -2,28 +2,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
+use super::PROXY;
 use super::layout::{Layout, at};
 use super::record::Records;
 use super::spawn::LOG_LIMIT;
-use super::{FAILURES_LOG, PROXY};
-use crate::domain::Slot;
-use crate::runtime::{LogLine, LogRequest, RuntimeError, failures};
+use crate::runtime::{LogLine, LogRequest, RuntimeError};
 
 /// How far back the last lines are looked for.
 const TAIL_LIMIT: u64 = 1024 * 1024;
-
-/// How much of the log of unanswered requests is read: some 20,000 of them.
-const FAILURES_LIMIT: u64 = 2 * 1024 * 1024;
-
-/// How often that log may be put aside under the reader's hands.
-const ROTATIONS: u32 = 5;
 
 /// A longer line is cut in pieces.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -101,75 +92,6 @@ pub fn last_words(path: &Path, from: u64, lines: usize) -> String {
     words.extend(tail.rest());
     let skip = words.len().saturating_sub(lines);
     words.iter().skip(skip).map(|line| line.text.trim()).collect::<Vec<_>>().join("; ")
-}
-
-/// How many requests of a slot got no answer since a moment, by the proxy's own
-/// log; what was put aside counts too.
-pub fn unanswered(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
-    let path = layout.log(FAILURES_LOG);
-    let aside = path.with_extension("log.1");
-    let unknown = |path: &Path, reason: String| RuntimeError::Engine {
-        doing: "counting the requests that got no answer".into(),
-        reason: format!("{}: {reason}", path.display()),
-    };
-    let opened = now_and_aside(&path, &aside, || ()).map_err(|error| unknown(&path, error.to_string()))?;
-    let Some((now, before)) = opened else {
-        let none = "the proxy keeps no such log; `swiftdeploy deploy` starts one that does";
-        return Err(unknown(&path, none.into()));
-    };
-    let (log, is_whole) = part(now).map_err(|error| unknown(&path, error.to_string()))?;
-    let found = failures::count(&log, is_whole, slot, since).map_err(|reason| unknown(&path, reason))?;
-    // A part that reaches back beyond the moment needs nothing from before it.
-    let Some(before) = before.filter(|_| is_whole) else { return Ok(found) };
-    let written = before.metadata().and_then(|file| file.modified());
-    if written.is_ok_and(|written| DateTime::<Utc>::from(written) < since - failures::ORDER) {
-        return Ok(found);
-    }
-    let (log, _) = part(before).map_err(|error| unknown(&aside, error.to_string()))?;
-    // Never the whole: what was put aside before it is gone.
-    let earlier = failures::count(&log, false, slot, since).map_err(|reason| unknown(&aside, reason))?;
-    Ok(found + earlier)
-}
-
-/// The log that is written and the one that was put aside before it, `None`
-/// without the first. An open file stays what it is; one that was put aside
-/// while they were opened would be both, and a look in between would miss one.
-/// `between` the two openings a test can do so.
-fn now_and_aside(
-    path: &Path,
-    aside: &Path,
-    mut between: impl FnMut(),
-) -> io::Result<Option<(File, Option<File>)>> {
-    for _ in 0..ROTATIONS {
-        let Some(now) = open_if_there(path)? else { continue };
-        between();
-        let before = open_if_there(aside)?;
-        let meant = now.metadata()?.ino();
-        let is_still = fs::metadata(path).is_ok_and(|file| file.ino() == meant);
-        if is_still {
-            return Ok(Some((now, before)));
-        }
-    }
-    if fs::exists(path)? {
-        return Err(io::Error::other("it is put aside faster than it can be read"));
-    }
-    Ok(None)
-}
-
-fn open_if_there(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(Some),
-    }
-}
-
-/// The end of a log, and whether that is all of it.
-fn part(mut file: File) -> io::Result<(String, bool)> {
-    let start = file.metadata()?.len().saturating_sub(FAILURES_LIMIT);
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    file.take(FAILURES_LIMIT).read_to_end(&mut bytes)?;
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), start == 0))
 }
 
 /// Puts logs aside that have become too long while their service runs:
@@ -365,70 +287,6 @@ mod tests {
 
         assert_eq!(fs::read_to_string(&path).unwrap(), "after\n");
         assert_eq!(fs::metadata(path.with_extension("log.1")).unwrap().len(), LOG_LIMIT + 1);
-    }
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_764_061_000 + seconds, 0).unwrap()
-    }
-
-    fn failed(seconds: std::ops::Range<i64>) -> String {
-        let line = |second| failures::line(at(second), 502, Slot::Green, "127.0.0.1:3000", "GET / HTTP/1.1");
-        seconds.map(line).collect()
-    }
-
-    #[test]
-    fn what_was_put_aside_counts_only_when_it_reaches_back_beyond_the_window() {
-        let world = World::new("");
-        let log = world.layout.log(FAILURES_LOG);
-        let count = |since| unanswered(&world.layout, Slot::Green, at(since));
-        assert!(count(0).unwrap_err().to_string().contains("keeps no such log"));
-
-        fs::write(&log, failed(0..10)).unwrap();
-        assert_eq!(count(-100).unwrap(), 10);
-
-        fs::rename(&log, log.with_extension("log.1")).unwrap();
-        fs::write(&log, failed(10..20)).unwrap();
-        assert_eq!(count(7).unwrap(), 13);
-        // What stood before it may have failed in the window too.
-        let reason = count(-100).unwrap_err().to_string();
-        assert!(reason.contains("proxy-failures.log.1: too many lines"), "{reason}");
-    }
-
-    #[test]
-    fn too_many_failures_to_be_read_are_unknown_not_fewer() {
-        let world = World::new("");
-        fs::write(world.layout.log(FAILURES_LOG), failed(0..40_000)).unwrap();
-        let count = |since| unanswered(&world.layout, Slot::Green, at(since));
-        assert_eq!(count(39_000).unwrap(), 1000);
-        assert!(count(10).unwrap_err().to_string().contains("too many lines"));
-    }
-
-    #[test]
-    fn a_log_that_is_put_aside_while_it_is_opened_is_neither_lost_nor_counted_twice() {
-        let world = World::new("");
-        let log = world.layout.log(FAILURES_LOG);
-        let aside = log.with_extension("log.1");
-        fs::write(&log, "second").unwrap();
-        fs::write(&aside, "first").unwrap();
-        let mut is_first = true;
-        let (now, before) = now_and_aside(&log, &aside, || {
-            if std::mem::take(&mut is_first) {
-                fs::rename(&log, &aside).unwrap();
-                fs::write(&log, "third").unwrap();
-            }
-        })
-        .unwrap()
-        .unwrap();
-        assert_eq!(part(now).unwrap().0, "third");
-        assert_eq!(part(before.unwrap()).unwrap().0, "second");
-
-        let mut number = 0;
-        let always = now_and_aside(&log, &aside, || {
-            number += 1;
-            fs::rename(&log, &aside).unwrap();
-            fs::write(&log, number.to_string()).unwrap();
-        });
-        assert!(always.unwrap_err().to_string().contains("faster than it can be read"));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod ending;
 mod events;
+mod failures;
 mod host;
 mod layout;
 mod logs;
@@ -226,7 +227,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
-        logs::unanswered(&self.shared.layout, slot, since)
+        self.shared.unanswered(slot, since).await
     }
 
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {

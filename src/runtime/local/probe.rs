@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::proxy::account::Account;
 use crate::domain::Routes;
 use crate::runtime::RuntimeError;
 
@@ -44,6 +45,20 @@ impl Probe {
             Err(error) if error.is_connect() => Err(format!("nothing listens on {address}")),
             Err(error) => Err(format!("{path}: {error}")),
         }
+    }
+
+    /// How far the proxy's log of unanswered requests has come; otherwise what the
+    /// proxy did.
+    pub async fn account(&self, address: SocketAddr) -> Result<Account, String> {
+        let url = format!("http://{address}{}", Routes::MARKER_PATH);
+        let answer = self.client.get(url).timeout(MARKER_TIMEOUT).send().await;
+        let answer = answer.map_err(|_| format!("it does not answer on {address}"))?;
+        let told = answer.headers().get(Account::HEADER).and_then(|told| told.to_str().ok());
+        told.and_then(|told| told.parse().ok()).ok_or_else(|| {
+            "it does not tell whether its log is complete, as one of an older version: end it by `kill` and \
+             repeat `swiftdeploy deploy`"
+                .into()
+        })
     }
 
     /// The generation told at the marker path; `None` when nobody answers, or

@@ -7,6 +7,7 @@
 mod change;
 mod detail;
 mod edges;
+mod paths;
 mod restart;
 mod scrape;
 mod series;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use detail::{Explained, InstanceDetail, Life, SeriesDetail, Why};
 pub use edges::{Misfit, edges};
+pub use paths::durations_mix_paths;
 
 use super::fault::MeasureFault;
 use super::model::{Measured, Names, Side, Snapshot, WindowFault};

@@ -5,18 +5,15 @@
 //! A second log has the requests that a slot was given and did not answer, in
 //! the format of [`failures`]: the gate counts them.
 //!
-//! Lines are written by a thread of their own. When the disk cannot keep up or
-//! is full, lines are dropped and counted; requests never wait for it. The logs
-//! then say so, which makes the second unusable for a while: not every failure
-//! is known.
+//! Lines are written by a thread of their own ([`super::writer`]). When the disk
+//! cannot keep up or is full, lines are dropped and counted; requests never wait
+//! for it. The logs say so as soon as they can be written again, and until then
+//! the account of the second says that it is not complete.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,10 +22,12 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::account::Account;
+use super::log_file::LogFile;
+use super::writer::{Backlog, Message, Writer};
 use crate::clock::SharedClock;
 use crate::domain::Slot;
 use crate::runtime::failures;
-use crate::runtime::local::spawn::LOG_LIMIT;
 
 /// Lines that may wait for the disk: a second's worth at full load.
 const WAITING_LINES: usize = 16 * 1024;
@@ -36,17 +35,11 @@ const WAITING_LINES: usize = 16 * 1024;
 /// As nginx: the client went away before it was answered.
 const CLIENT_CLOSED: u16 = 499;
 
-enum Message {
-    Line(String),
-    Failure(String),
-    Close,
-}
-
 /// Takes lines.
 #[derive(Clone)]
 pub struct AccessLog {
     lines: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    backlog: Arc<Backlog>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -54,12 +47,23 @@ impl AccessLog {
     /// Appends to two files: of all requests, and of those without an answer.
     pub fn write_to(file: LogFile, failures: LogFile, clock: SharedClock) -> io::Result<Self> {
         let (lines, waiting) = sync_channel(WAITING_LINES);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let missing = Arc::clone(&dropped);
+        let backlog = Arc::new(Backlog::default());
+        let seen = Arc::clone(&backlog);
         let writer = std::thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || Writer { file, failures, clock }.run(&waiting, &missing))?;
-        Ok(Self { lines, dropped, writer: Arc::new(Mutex::new(Some(writer))) })
+            .spawn(move || Writer::new(file, failures, clock, seen).run(&waiting))?;
+        Ok(Self { lines, backlog, writer: Arc::new(Mutex::new(Some(writer))) })
+    }
+
+    /// Says in the log of failures that the proxy before this one may have known
+    /// of more.
+    pub fn note_cut_off(&self, now: DateTime<Utc>) {
+        self.take(Message::Failure(failures::cut_off(now)));
+    }
+
+    /// How far the log of failures has come.
+    pub fn account(&self) -> Account {
+        self.backlog.progress.account()
     }
 
     /// Begins the entry of a request.
@@ -76,8 +80,8 @@ impl AccessLog {
         })
     }
 
-    /// Writes what was taken so far and ends.
-    pub async fn close(&self) {
+    /// Writes what was taken so far and ends. Whether all failures are written.
+    pub async fn close(&self) -> bool {
         let log = self.clone();
         let closing = tokio::task::spawn_blocking(move || {
             let writer = log.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -88,11 +92,16 @@ impl AccessLog {
             }
         });
         let _ = closing.await;
+        let Account { taken, settled } = self.account();
+        settled == taken
     }
 
     fn take(&self, message: Message) {
-        if self.lines.try_send(message).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.backlog.note(&message);
+        if let Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) =
+            self.lines.try_send(message)
+        {
+            self.backlog.lose(&message);
         }
     }
 }
@@ -180,113 +189,10 @@ fn plain(text: &str) -> String {
     })
 }
 
-/// Writes both logs, in a thread of its own.
-struct Writer {
-    file: LogFile,
-    failures: LogFile,
-    clock: SharedClock,
-}
-
-impl Writer {
-    fn run(mut self, waiting: &Receiver<Message>, dropped: &AtomicU64) {
-        loop {
-            let message = match waiting.try_recv() {
-                Err(TryRecvError::Empty) => {
-                    // Nothing more for now: let readers see what there is.
-                    self.flush();
-                    waiting.recv().unwrap_or(Message::Close)
-                }
-                Err(TryRecvError::Disconnected) => Message::Close,
-                Ok(message) => message,
-            };
-            let missing = dropped.swap(0, Ordering::Relaxed);
-            self.file.lost += missing;
-            self.failures.lost += missing;
-            let clock = Arc::clone(&self.clock);
-            let gap_of_failures = |lost| failures::gap(clock.wall(), lost);
-            // Whoever counts failures must know at once, not with the next one.
-            self.failures.tell_the_lost(gap_of_failures);
-            match message {
-                Message::Line(line) => self.file.write(&line, gap),
-                Message::Failure(line) => self.failures.write(&line, gap_of_failures),
-                Message::Close => return self.flush(),
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        self.file.flush();
-        self.failures.flush();
-    }
-}
-
-/// Stands in the access log where lines could not be written.
-fn gap(lines: u64) -> String {
-    format!("{lines} lines are missing here: the disk was too slow, or full\n")
-}
-
-/// A file to append to, which is put aside (`.1`) each time it is full.
-pub struct LogFile {
-    path: PathBuf,
-    file: BufWriter<File>,
-    length: u64,
-    /// Lines that are missing, and that the file does not tell of yet.
-    lost: u64,
-}
-
-impl LogFile {
-    /// Opens the file, or makes it.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let length = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length, lost: 0 })
-    }
-
-    /// A full disk costs lines, never requests. As soon as it takes lines again
-    /// the first says how many are missing, in the words of `gap`.
-    fn write(&mut self, line: &str, gap: impl FnOnce(u64) -> String) {
-        self.put_aside_when_full();
-        if !self.tell_the_lost(gap) || !self.append(line) {
-            self.lost += 1;
-        }
-    }
-
-    /// Whether the file tells of every line that is missing in it.
-    fn tell_the_lost(&mut self, gap: impl FnOnce(u64) -> String) -> bool {
-        if self.lost > 0 && self.append(&gap(self.lost)) {
-            self.lost = 0;
-        }
-        self.lost == 0
-    }
-
-    fn append(&mut self, line: &str) -> bool {
-        let is_written = self.file.write_all(line.as_bytes()).is_ok();
-        self.length += if is_written { line.len() as u64 } else { 0 };
-        is_written
-    }
-
-    /// What still waits to be written goes into the old file or keeps it open.
-    fn put_aside_when_full(&mut self) {
-        if self.length <= LOG_LIMIT || self.file.flush().is_err() {
-            return;
-        }
-        let moved = fs::rename(&self.path, self.path.with_extension("log.1"));
-        // It was moved before, and no new one could be made then.
-        let was_moved = moved.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        if (moved.is_ok() || was_moved)
-            && let Ok(fresh) = Self::open(&self.path)
-        {
-            *self = Self { lost: self.lost, ..fresh };
-        }
-    }
-
-    fn flush(&mut self) {
-        let _ = self.file.flush();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -307,43 +213,6 @@ mod tests {
             plain("GET /\r\nx\u{1b}[2J\u{e9}\\ HTTP/1.1"),
             r"GET /\x0D\x0Ax\x1B[2J\xC3\xA9\x5C HTTP/1.1"
         );
-    }
-
-    #[test]
-    fn a_full_log_is_put_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-access.log");
-        File::create(&path).unwrap().set_len(LOG_LIMIT + 1).unwrap();
-        let mut file = LogFile::open(&path).unwrap();
-
-        file.write("after\n", gap);
-        file.flush();
-
-        assert_eq!(fs::read_to_string(&path).unwrap(), "after\n");
-        assert!(fs::metadata(folder.path().join("proxy-access.log.1")).unwrap().len() > LOG_LIMIT);
-    }
-
-    #[test]
-    fn what_a_full_disk_took_is_told_as_soon_as_it_takes_lines_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-failures.log");
-        let mut log = LogFile::open(&path).unwrap();
-        // Nothing can be written to a file that is open for reading.
-        log.file = BufWriter::with_capacity(1, File::open(&path).unwrap());
-        let at = DateTime::from_timestamp(1_764_061_000, 0).unwrap();
-        let failure = failures::line(at, 502, Slot::Green, "-", "GET / HTTP/1.1");
-        let gap = |lost| failures::gap(at, lost);
-        log.write(&failure, gap);
-        log.write(&failure, gap);
-
-        log.file = LogFile::open(&path).unwrap().file;
-        log.write(&failure, gap);
-        log.write(&failure, gap);
-        log.flush();
-
-        let lost = failures::gap(at, 2);
-        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{lost}{failure}{failure}"));
-        assert!(failures::count(&lost, true, Slot::Green, at).is_err());
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::account::Account;
 use crate::runtime::ProxyRules;
 
 /// The body of an error.
@@ -31,10 +32,14 @@ pub fn problem(status: StatusCode, rules: &ProxyRules) -> Response {
     answer(status, "application/json", body)
 }
 
-/// The generation that is served.
-pub fn marker(generation: &str) -> Response {
+/// The generation that is served; for this machine also how far the log of
+/// unanswered requests has come.
+pub fn marker(generation: &str, account: Option<Account>) -> Response {
     let mut response = answer(StatusCode::OK, "text/plain", generation.to_owned().into_bytes());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(told) = account.and_then(|account| HeaderValue::from_str(&account.to_string()).ok()) {
+        response.headers_mut().insert(Account::HEADER, told);
+    }
     response
 }
 

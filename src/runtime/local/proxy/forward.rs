@@ -60,7 +60,8 @@ pub async fn handle(
     // Asked for often and by nobody but us: it stays out of the log, as in the
     // generated nginx configuration.
     if request.uri().path() == Routes::MARKER_PATH {
-        let mut response = marker(&gateway.serving().config.routes.generation);
+        let account = may_operate("host", peer.peer, peer.local).then(|| gateway.log.account());
+        let mut response = marker(&gateway.serving().config.routes.generation, account);
         complete_response(response.headers_mut());
         return response;
     }

@@ -7,15 +7,19 @@
 //! SIGTERM: it accepts nothing more, finishes what runs, and ends.
 
 mod access_log;
+pub mod account;
 mod answer;
 mod balance;
 pub mod config;
 mod forward;
 mod headers;
+mod log_file;
 mod operator;
 mod serving;
 mod upload;
+mod writer;
 
+use std::fs::{self, File};
 use std::future::IntoFuture as _;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -31,9 +35,10 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::access_log::{AccessLog, LogFile};
+use self::access_log::AccessLog;
 use self::config::{ProxyConfig, ProxyStatus, Refusal};
 use self::forward::{Gateway, Peer};
+use self::log_file::LogFile;
 use self::serving::Serving;
 use super::layout::{Layout, Prepared};
 use super::logs::keep_short;
@@ -113,6 +118,11 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
     let access_log =
         AccessLog::write_to(open(super::ACCESS_LOG)?, open(super::FAILURES_LOG)?, Arc::clone(&clock))
             .map_err(|source| ProxyError::File { path: layout.logs(), source })?;
+    let open_mark = layout.failures_open();
+    if open_mark.exists() {
+        access_log.note_cut_off(clock.wall());
+    }
+    File::create(&open_mark).map_err(|source| ProxyError::File { path: open_mark.clone(), source })?;
 
     let (serving, routes) = watch::channel(Arc::new(Serving::new(config.clone(), None)));
     let gateway = Gateway::new(routes, access_log.clone(), clock);
@@ -147,7 +157,10 @@ pub async fn run_proxy(state_dir: PathBuf, clock: SharedClock) -> Result<(), Pro
         journal.note("stops: some requests did not end in time");
         server.abort();
     }
-    access_log.close().await;
+    if access_log.close().await {
+        // Left there it only makes a count unknown.
+        let _ = fs::remove_file(&open_mark);
+    }
     Ok(())
 }
 

@@ -1,0 +1,120 @@
+//! Unanswered requests that the proxy could not write down: their number is
+//! unknown then, never smaller.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use swiftdeploy::clock::{Clock as _, SystemClock};
+use swiftdeploy::domain::{Routes, Slot};
+use swiftdeploy::runtime::{Health, Runtime as _};
+
+use super::runtime_suite::eventually;
+use super::world::{World, pid, signal};
+
+/// A release that has ended, behind a proxy that still has it.
+async fn dead_release(world: &World) {
+    world.serving().await;
+    world.runtime.kill(Slot::Blue).await.unwrap();
+}
+
+/// The log is a device on which there is never any space.
+fn on_a_full_disk(world: &World) {
+    fs::create_dir_all(world.state_dir().join("logs")).unwrap();
+    symlink("/dev/full", log(world)).unwrap();
+}
+
+fn log(world: &World) -> std::path::PathBuf {
+    world.state_dir().join("logs/proxy-failures.log")
+}
+
+async fn fail(world: &World) {
+    assert_eq!(world.get("/").await.status(), 502);
+}
+
+async fn count(world: &World, since: DateTime<Utc>) -> Result<u64, String> {
+    world.runtime.unanswered(Slot::Blue, since).await.map_err(|error| error.to_string())
+}
+
+/// A client has its answer a moment before the proxy counts it.
+async fn until_unknown(world: &World, since: DateTime<Utc>) -> String {
+    eventually("the count is unknown", async || count(world, since).await.err()).await
+}
+
+/// Ends the proxy with a signal.
+async fn end_proxy(world: &World, name: &str) {
+    signal(name, pid(world.runtime.observe().await.unwrap().proxy().unwrap()));
+    world.until(|seen| matches!(seen.proxy().unwrap().health, Health::Exited(_))).await;
+}
+
+#[tokio::test]
+async fn a_failure_that_could_not_be_written_makes_the_count_unknown() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    on_a_full_disk(&world);
+    dead_release(&world).await;
+    assert_eq!(count(&world, begin).await, Ok(0), "there was nothing to write");
+    fail(&world).await;
+    let reason = until_unknown(&world, begin).await;
+    assert!(reason.contains("1 lines could not be written into its log"), "{reason}");
+}
+
+#[tokio::test]
+async fn every_failure_is_counted_once() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    dead_release(&world).await;
+    for sent in 1..=20 {
+        fail(&world).await;
+        world.until_counted(begin, sent).await;
+    }
+}
+
+/// What it knew of is gone with it.
+#[tokio::test]
+async fn a_proxy_that_is_killed_leaves_the_count_unknown_until_the_window_is_past_it() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    on_a_full_disk(&world);
+    dead_release(&world).await;
+    fail(&world).await;
+    until_unknown(&world, begin).await;
+    end_proxy(&world, "KILL").await;
+    let reason = count(&world, begin).await.unwrap_err();
+    assert!(reason.contains("ended before it could write its last lines"), "{reason}");
+
+    // Another one with the same disk, and then with space on it.
+    world.platform(&Routes::all_to(Slot::Blue, "g1")).await;
+    let reason = count(&world, begin).await.unwrap_err();
+    assert!(reason.contains("could not be written"), "{reason}");
+    end_proxy(&world, "KILL").await;
+    fs::remove_file(log(&world)).unwrap();
+    world.platform(&Routes::all_to(Slot::Blue, "g1")).await;
+    let reason = count(&world, begin).await.unwrap_err();
+    assert!(reason.contains("lines may be missing here: the proxy was ended"), "{reason}");
+
+    let later = SystemClock.wall() + TimeDelta::milliseconds(1);
+    assert_eq!(count(&world, later).await, Ok(0), "it is known from then on");
+}
+
+#[tokio::test]
+async fn a_proxy_that_ends_in_order_leaves_a_count_that_is_known() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    dead_release(&world).await;
+    fail(&world).await;
+    world.until_counted(begin, 1).await;
+    end_proxy(&world, "TERM").await;
+    assert_eq!(count(&world, begin).await, Ok(1));
+    world.platform(&Routes::all_to(Slot::Blue, "g1")).await;
+    assert_eq!(count(&world, begin).await, Ok(1));
+}
+
+/// Everybody may ask for the generation; only this machine needs the account.
+#[tokio::test]
+async fn the_account_is_beside_the_generation() {
+    let world = World::with_app();
+    world.serving().await;
+    let answer = world.get(Routes::MARKER_PATH).await;
+    assert_eq!(answer.headers()["x-swiftdeploy-unanswered"], "0/0");
+}
