@@ -8,6 +8,8 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[path = "support/opa_server.rs"]
+mod opa_server;
 #[path = "support/world.rs"]
 mod world;
 
@@ -17,13 +19,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use opa_server::{head, loaded, request, says};
 use serde_json::{Value, json};
 use swiftdeploy::clock::{SharedClock, SystemClock};
 use swiftdeploy::domain::Target;
 use swiftdeploy::engine::{Action, Engine, Options, Outcome, RealParts, StateEvent};
 use swiftdeploy::history::Actor;
 use swiftdeploy::policy::{Decision, PolicyBundle, Verdict};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use world::{World, free_port};
@@ -98,8 +101,6 @@ struct Good {
 impl Opa {
     async fn of(world: &World, port: u16) -> Self {
         let bundle = PolicyBundle::load(&world.path("policies")).unwrap();
-        let loaded: Vec<Value> =
-            bundle.modules().iter().map(|module| json!({"id": module.path, "raw": module.source})).collect();
         let decision = json!({
             "allow": true, "verdict": "pass", "violations": [], "reasons": ["room enough"], "checks": [],
             "limits": bundle.thresholds(),
@@ -107,11 +108,7 @@ impl Opa {
         let mut opa = Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             fault: Arc::default(),
-            good: Arc::new(Good {
-                questions: AtomicUsize::new(0),
-                decision,
-                policies: json!({ "result": loaded }),
-            }),
+            good: Arc::new(Good { questions: AtomicUsize::new(0), decision, policies: loaded(&bundle) }),
             accepting: None,
         };
         opa.has(None).await;
@@ -215,40 +212,8 @@ async fn faulty(mut stream: TcpStream, fault: Fault, good: &Good) {
     let _ = stream.shutdown().await;
 }
 
-fn head(status: u16, length: usize, body: &str) -> String {
-    format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-}
-
-fn says(status: u16, body: &str) -> String {
-    head(status, body.len(), body)
-}
-
 fn json_says(value: &Value) -> String {
     says(200, &value.to_string())
-}
-
-/// A whole request: closing with bytes unread would reset the connection.
-async fn request(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned)
-                })
-                .map_or(0, |length| length.parse().unwrap());
-            if body.len() >= length {
-                return text;
-            }
-        }
-        match stream.read(&mut part).await {
-            Ok(0) | Err(_) => return text,
-            Ok(count) => bytes.extend_from_slice(&part[..count]),
-        }
-    }
 }
 
 fn asking_opa() -> (World, u16) {

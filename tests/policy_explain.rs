@@ -7,60 +7,39 @@
 
 #[path = "support/decisions.rs"]
 mod decisions;
+#[path = "support/policy_command.rs"]
+mod policy_command;
 mod policy_support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
 
-use policy_support::{TIMEOUT, good_canary, roomy_host, with};
+use policy_command::{Ran, policy};
+use policy_support::{good_canary, roomy_host, with};
 use serde_json::{Value, json};
 use swiftdeploy::history::Entry;
 use swiftdeploy::policy::PolicyBundle;
-use swiftdeploy::policy::replay::Asker;
 use tempfile::TempDir;
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 fn run(root: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_swiftdeploy"))
-        .args(["policy", "explain"])
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    policy(root, "explain", arguments)
 }
 
 /// A history: a start, a failing canary, a passing host, two decisions without
 /// an answer (as they are written now, and as older versions did).
 fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    decisions::write_policies(folder.path());
-    let bundle = Arc::new(PolicyBundle::load(&folder.path().join("policies")).unwrap());
-    let asker = Asker::new(Arc::clone(&bundle), TIMEOUT);
-    let mut writer = decisions::Writer::new(folder.path());
-    writer.append(Entry::OperationStarted {
-        operation_id: "op-1".to_owned(),
-        operation: "promote stable".to_owned(),
-        detail: "promote green".to_owned(),
-    });
-    let failing = with(good_canary(), json!({"errors": 12, "error_rate": 0.04}));
-    writer.append(decisions::entry(&asker, bundle.revision(), "canary", failing));
-    writer.append(decisions::entry(&asker, bundle.revision(), "infra", roomy_host()));
-    writer.append(decisions::unanswered("infra", roomy_host(), false));
-    writer.append(decisions::unanswered("infra", roomy_host(), true));
-    writer.finish();
-    folder
+    policy_command::project(|writer, asker, revision| {
+        writer.append(Entry::OperationStarted {
+            operation_id: "op-1".to_owned(),
+            operation: "promote stable".to_owned(),
+            detail: "promote green".to_owned(),
+        });
+        let failing = with(good_canary(), json!({"errors": 12, "error_rate": 0.04}));
+        writer.append(decisions::entry(asker, revision, "canary", failing));
+        writer.append(decisions::entry(asker, revision, "infra", roomy_host()));
+        writer.append(decisions::unanswered("infra", roomy_host(), false));
+        writer.append(decisions::unanswered("infra", roomy_host(), true));
+    })
 }
 
 /// The line of the only place where a text stands.

@@ -3,17 +3,20 @@
 //! what a case wants it to say.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/opa_server.rs"]
+mod opa_server;
 mod policy_support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opa_server::{loaded, request, says};
 use policy_support::{Policies, TIMEOUT, free_address, limits, roomy_host};
 use rstest::rstest;
 use serde_json::{Value, json};
 use swiftdeploy::policy::{Decision, Fault, PolicyBundle, PolicyEngine, Verdict};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Short, for the cases that wait for it.
@@ -50,22 +53,17 @@ async fn serve(decision: Says, policies: Says) -> SocketAddr {
 }
 
 async fn answer(mut stream: TcpStream, decision: Arc<Says>, policies: Arc<Says>) {
-    let head = read_request(&mut stream).await;
-    let says = if head.starts_with("POST /v1/data/") {
+    let head = request(&mut stream).await;
+    let answer = if head.starts_with("POST /v1/data/") {
         decision
     } else if head.starts_with("GET /v1/policies ") {
         policies
     } else {
         Arc::new(Says::Json(400, json!({"asked": head})))
     };
-    match says.as_ref() {
+    match answer.as_ref() {
         Says::Json(status, body) => {
-            let body = body.to_string();
-            let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            let _ = stream.write_all(says(*status, &body.to_string()).as_bytes()).await;
         }
         Says::Bytes(bytes) => {
             let _ = stream.write_all(bytes).await;
@@ -78,41 +76,8 @@ async fn answer(mut stream: TcpStream, decision: Arc<Says>, policies: Arc<Says>)
     let _ = stream.shutdown().await;
 }
 
-/// The whole request: a server that closes with bytes unread resets the
-/// connection, which is another fault than the one wanted.
-async fn read_request(stream: &mut TcpStream) -> String {
-    let mut request = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned)
-                })
-                .map_or(0, |length| length.parse().unwrap());
-            if body.len() >= length {
-                return text;
-            }
-        }
-        match stream.read(&mut part).await {
-            Ok(0) | Err(_) => return text,
-            Ok(count) => request.extend_from_slice(&part[..count]),
-        }
-    }
-}
-
-/// The list of policies as an OPA gives it that has loaded the folder.
-fn loaded(policies: &Policies) -> Value {
-    let bundle = PolicyBundle::load(policies.path()).unwrap();
-    let modules: Vec<Value> = bundle
-        .modules()
-        .iter()
-        .chain(bundle.tests())
-        .map(|module| json!({"id": format!("policies/{}", module.path), "raw": module.source, "ast": {}}))
-        .collect();
-    json!({ "result": modules })
+fn bundle_of(policies: &Policies) -> PolicyBundle {
+    PolicyBundle::load(policies.path()).unwrap()
 }
 
 fn allowing() -> Value {
@@ -124,7 +89,7 @@ fn allowing() -> Value {
 /// Asks with this answer to the question and a true list of policies.
 async fn asked(decision: Says, timeout: Duration) -> Decision {
     let policies = Policies::starters();
-    let address = serve(decision, Says::Json(200, loaded(&policies))).await;
+    let address = serve(decision, Says::Json(200, loaded(&bundle_of(&policies)))).await;
     policies.asked_at(address, timeout).ask("infra", &roomy_host()).await
 }
 
@@ -245,7 +210,7 @@ async fn no_result_is_undefined() {
 async fn package_that_is_not_on_disk_is_undefined_whatever_the_engine_says() {
     let policies = Policies::starters();
     let allow = Says::Json(200, json!({"result": allowing()}));
-    let address = serve(allow, Says::Json(200, loaded(&policies))).await;
+    let address = serve(allow, Says::Json(200, loaded(&bundle_of(&policies)))).await;
     let decision = policies.asked_at(address, TIMEOUT).ask("freeze", &roomy_host()).await;
     assert_eq!(assert_denied(&decision), &Fault::Undefined { package: "freeze".to_owned() });
 }
@@ -287,7 +252,7 @@ async fn list_of_policies_that_never_comes_is_timed_out() {
 async fn policy_that_only_the_engine_has_is_stale(#[case] package: &str, #[case] raw: &str) {
     let policies = Policies::starters();
     policies.append("infra.rego", "\nunused := data.helpers.x\n\nunseen := data[\"lib\"].fine\n");
-    let mut list = loaded(&policies);
+    let mut list = loaded(&bundle_of(&policies));
     list["result"].as_array_mut().unwrap().push(json!({"id": "extra.rego", "raw": raw}));
     let address = serve(Says::Json(200, json!({"result": allowing()})), Says::Json(200, list)).await;
     let decision = policies.asked_at(address, TIMEOUT).ask("infra", &roomy_host()).await;
@@ -299,7 +264,7 @@ async fn policy_that_only_the_engine_has_is_stale(#[case] package: &str, #[case]
 async fn engines_own_configuration_does_not_matter() {
     let raw = "package system.authz\n\ndefault allow := false\n";
     let policies = Policies::starters();
-    let mut list = loaded(&policies);
+    let mut list = loaded(&bundle_of(&policies));
     list["result"].as_array_mut().unwrap().push(json!({"id": "extra.rego", "raw": raw}));
     let address = serve(Says::Json(200, json!({"result": allowing()})), Says::Json(200, list)).await;
     let decision = policies.asked_at(address, TIMEOUT).ask("infra", &roomy_host()).await;

@@ -7,14 +7,16 @@
 
 #[path = "support/decisions.rs"]
 mod decisions;
+#[path = "support/policy_command.rs"]
+mod policy_command;
 mod policy_support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use policy_command::{Ran, policy};
 use policy_support::{Policies, RunningOpa, TIMEOUT, free_address, good_canary, real_opa, with, without};
 use serde_json::{Value, json};
 use swiftdeploy::clock::SystemClock;
@@ -26,25 +28,9 @@ use tempfile::TempDir;
 const STRICT: &str =
     r#"{"thresholds":{"disk_free_gb":50,"cpu_load":1.5,"error_rate":0.001,"p99_latency_ms":250}}"#;
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 /// Runs the command in a project.
 fn run(root: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_swiftdeploy"))
-        .args(["policy", "replay"])
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    policy(root, "replay", arguments)
 }
 
 fn json_lines(ran: &Ran) -> (Vec<Value>, Value) {
@@ -55,16 +41,11 @@ fn json_lines(ran: &Ran) -> (Vec<Value>, Value) {
 
 /// A project whose history holds these decisions, answered by the starters.
 fn project(decisions: &[(&str, Value)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    decisions::write_policies(folder.path());
-    let bundle = Arc::new(PolicyBundle::load(&folder.path().join("policies")).unwrap());
-    let asker = Asker::new(Arc::clone(&bundle), TIMEOUT);
-    let mut writer = decisions::Writer::new(folder.path());
-    for (gate, input) in decisions {
-        writer.append(decisions::entry(&asker, bundle.revision(), gate, input.clone()));
-    }
-    writer.finish();
-    folder
+    policy_command::project(|writer, asker, revision| {
+        for (gate, input) in decisions {
+            writer.append(decisions::entry(asker, revision, gate, input.clone()));
+        }
+    })
 }
 
 fn options(root: &Path, policies: &Path, by: ReplayBy) -> ReplayOptions {

@@ -6,6 +6,7 @@ mod policy_support;
 
 use std::time::Duration;
 
+use policy_support::eventually::eventually;
 use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, limits, real_opa, roomy_host, with};
 use serde_json::json;
 use swiftdeploy::clock::SystemClock;
@@ -16,16 +17,11 @@ const WATCH: &[&str] = &["--watch"];
 /// Asks again until the decision is as wanted: how long OPA takes to follow an
 /// edit is its own affair.
 async fn until(engine: &dyn PolicyEngine, wanted: impl Fn(&Decision) -> bool) -> Decision {
-    let mut last = None;
-    for _ in 0..400 {
+    eventually("the engine follows", async || {
         let decision = engine.ask("infra", &roomy_host()).await;
-        if wanted(&decision) {
-            return decision;
-        }
-        last = decision.fault;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the engine never came to it; last fault: {last:?}")
+        wanted(&decision).then_some(decision)
+    })
+    .await
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/screen.rs"]
 mod screen;
 #[path = "support/world.rs"]
@@ -13,30 +15,17 @@ mod world;
 
 use std::time::Duration;
 
-use screen::{ESC, Screen};
+use keys::{look_at_help, promote, quit};
+use screen::Screen;
 use world::World;
 
 const SOON: Duration = Duration::from_secs(15);
 const LATER: Duration = Duration::from_mins(1);
 
-/// Chooses a promotion.
-#[track_caller]
-fn promote(app: &mut Screen, key: &str) {
-    app.press("p");
-    app.wait_for("╭ promote ", SOON);
-    app.press(key);
-    app.wait_until("the chooser is closed", SOON, |screen| !screen.contains("╭ promote "));
-}
-
 /// The app answers keys and goes on drawing.
 #[track_caller]
 fn assert_alive(app: &mut Screen) {
-    app.press("?");
-    app.wait_for("╭ help ", SOON);
-    app.press(ESC);
-    let screen = app.wait_until("the help is closed", SOON, |screen| {
-        screen.contains('\n') && !screen.contains("╭ help ")
-    });
+    let screen = look_at_help(app);
     let first = screen.lines().next().unwrap().to_owned();
     app.wait_until("the clock goes on", SOON, |screen| screen.lines().next() != Some(first.as_str()));
 }
@@ -99,6 +88,5 @@ fn with_opa_stopped_the_app_denies_and_lives_and_goes_on_when_opa_is_back() {
     docker("start");
     app.wait_for("✓ infra  PASS", LATER);
     assert_eq!(app.started(), pid, "it is the same app all the time");
-    app.press("q");
-    assert!(app.wait_restored(SOON).contains("ended with 0"));
+    quit(app);
 }

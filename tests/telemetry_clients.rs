@@ -24,16 +24,6 @@ fn fixture(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn names() -> Names {
-    Names {
-        requests: "http_requests_total".to_owned(),
-        duration: "http_request_duration_seconds".to_owned(),
-        path_label: "path".to_owned(),
-        status_label: "status_code".to_owned(),
-        own_paths: Vec::new(),
-    }
-}
-
 /// What the traffic itself says, counted without any client.
 struct Played {
     requests: u64,
@@ -106,7 +96,7 @@ fn every_client_gives_the_figures_of_the_traffic(
 ) {
     let from = fixture(&format!("recorded/{client}-{before}-before.prom"));
     let to = fixture(&format!("recorded/{client}-{after}-after.prom"));
-    assert_eq!(compare(&from, &to, &names(), WINDOW), Ok(expected()));
+    assert_eq!(compare(&from, &to, &Names::default(), WINDOW), Ok(expected()));
 }
 
 #[rstest]
@@ -133,7 +123,7 @@ fn every_client_shows_a_restart(
 ) {
     let first = fixture(&format!("recorded/{client}-{format}-after.prom"));
     let second = fixture(&format!("recorded/{client}-{format}-before.prom"));
-    let figures = compare(&first, &second, &names(), WINDOW).unwrap();
+    let figures = compare(&first, &second, &Names::default(), WINDOW).unwrap();
     // 120 + 40 + 3 + 2 of the first phase, none of the operator's.
     assert_eq!((figures.resets, figures.requests, figures.errors), (1, 165, 3));
 }

@@ -94,16 +94,6 @@ fn traffic() -> impl Strategy<Value = Counted> {
     })
 }
 
-fn names() -> Names {
-    Names {
-        requests: "http_requests_total".to_owned(),
-        duration: "http_request_duration_seconds".to_owned(),
-        path_label: "path".to_owned(),
-        status_label: "status_code".to_owned(),
-        own_paths: Vec::new(),
-    }
-}
-
 /// A scrape, so many windows after the first.
 fn at(windows: u32, body: String) -> [Snapshot; 1] {
     let start = DateTime::from_timestamp(1_763_901_711, 0).unwrap();
@@ -116,7 +106,7 @@ fn at(windows: u32, body: String) -> [Snapshot; 1] {
 }
 
 fn between(from: (u32, String), to: (u32, String)) -> Measured {
-    measure(&at(from.0, from.1), &at(to.0, to.1), &names(), WINDOW).unwrap()
+    measure(&at(from.0, from.1), &at(to.0, to.1), &Names::default(), WINDOW).unwrap()
 }
 
 static POLICIES: OnceLock<Policies> = OnceLock::new();

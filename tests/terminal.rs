@@ -6,6 +6,8 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/screen.rs"]
 mod screen;
 #[path = "support/world.rs"]
@@ -14,6 +16,7 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keys::{look_at_help, quit};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use screen::{ENTER, ESC, Screen};
@@ -67,9 +70,8 @@ fn begin_load(app: &mut Screen) {
 #[test]
 fn q_gives_the_terminal_back() {
     let folder = project();
-    let mut app = open(folder.path());
-    app.press("q");
-    assert!(app.wait_restored(SOON).contains("ended with 0"));
+    let app = open(folder.path());
+    quit(app);
 }
 
 #[test]
@@ -154,8 +156,7 @@ fn without_a_manifest_the_app_says_how_to_get_one_and_goes_on_when_it_is_there()
     let made = std::process::Command::new(BINARY).args(["new", "."]).current_dir(folder.path()).output();
     assert!(made.unwrap().status.success());
     app.wait_for("nothing is deployed: d deploys", LATER);
-    app.press("q");
-    assert!(app.wait_restored(SOON).contains("ended with 0"));
+    quit(app);
 }
 
 #[test]
@@ -177,13 +178,9 @@ fn a_second_app_is_told_who_works_and_both_go_on() {
         screen.contains("deploy is running") && screen.contains(&holder.to_string())
     });
     for app in [&mut second, &mut first] {
-        app.press("?");
-        app.wait_for("╭ help ", SOON);
-        app.press(ESC);
-        app.wait_until("the help is closed", SOON, |screen| !screen.contains("╭ help "));
+        look_at_help(app);
     }
-    second.press("q");
-    assert!(second.wait_restored(SOON).contains("ended with 0"));
+    quit(second);
     first.press("q");
     first.wait_for("deploy is running", SOON);
     first.press("y");

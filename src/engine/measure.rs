@@ -259,3 +259,16 @@ pub(super) fn named(instance: &Instance) -> String {
         .endpoint
         .map_or_else(|| instance.service.clone(), |endpoint| format!("{} at {endpoint}", instance.service))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Document;
+
+    #[test]
+    fn a_manifest_that_says_nothing_has_the_usual_names() {
+        let document = Document::load(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/starter.yaml")).unwrap();
+        let own_paths = ["/healthz", "/metrics"].map(str::to_owned).into();
+        assert_eq!(names(document.manifest()), Names { own_paths, ..Names::default() });
+    }
+}

@@ -26,6 +26,19 @@ pub struct Names {
     pub own_paths: Vec<String>,
 }
 
+impl Default for Names {
+    /// As the manifest has them where it says nothing else.
+    fn default() -> Self {
+        Self {
+            requests: "http_requests_total".to_owned(),
+            duration: "http_request_duration_seconds".to_owned(),
+            path_label: "path".to_owned(),
+            status_label: "status_code".to_owned(),
+            own_paths: Vec::new(),
+        }
+    }
+}
+
 impl Names {
     /// Whether requests for a path are no traffic.
     #[must_use]

@@ -2,6 +2,8 @@
 //! of its metrics, several instances, requests that only the proxy saw, and
 //! the wait for enough of them. Never a pass for a wrong reason.
 
+#[path = "../support/keys.rs"]
+mod keys;
 #[path = "../support/screen.rs"]
 mod screen;
 #[path = "../support/world.rs"]

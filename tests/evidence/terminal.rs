@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::keys::promote;
 use super::screen::{Screen, in_shell};
 use super::world::{BINARY, World};
 
@@ -17,9 +18,7 @@ fn a_key_brings_the_requests_that_a_promotion_waits_for() {
     world.run(&["promote", "canary"]).ends_with(0);
     let mut app = Screen::open(in_shell(BINARY, &[], world.root()), 36, 120);
     app.wait_for("▲ canary 100 %", LATER);
-    app.press("p");
-    app.wait_for("╭ promote ", SOON);
-    app.press("s");
+    promote(&mut app, "s");
     // The operation and the policy pane both count, and offer the key.
     app.wait_until("the wait is told", LATER, |screen| {
         screen.contains("0 of 20 requests, waiting")

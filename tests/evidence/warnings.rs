@@ -1,5 +1,6 @@
 //! What is no fault and still makes the figures worse than they could be is said
 //! where they are shown.
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only test functions as tests")]
 
 use swiftdeploy::policy::Verdict::Pass;
 

@@ -8,6 +8,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[path = "../support/eventually.rs"]
+pub mod eventually;
 pub mod fixtures;
 #[path = "../support/skipped.rs"]
 #[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]
@@ -119,17 +121,14 @@ impl RunningOpa {
 
     async fn answers(&mut self) -> bool {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        for _ in 0..400 {
+        eventually::eventually("OPA answers, or has ended", async || {
             if self.child.try_wait().unwrap().is_some() {
-                return false;
+                return Some(false);
             }
             let health = client.get(format!("http://{}/health", self.address)).send().await;
-            if health.is_ok_and(|answer| answer.status().is_success()) {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
+            health.is_ok_and(|answer| answer.status().is_success()).then_some(true)
+        })
+        .await
     }
 }
 

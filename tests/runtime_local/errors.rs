@@ -63,9 +63,10 @@ async fn an_upload_slower_than_the_timeout_is_fine_while_it_moves() {
         .write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
         .await
         .unwrap();
+    // Longer in all than the timeout, shorter each time.
+    let mut pace = tokio::time::interval(Duration::from_millis(120));
     for _ in 0..8 {
-        // Longer in all than the timeout, shorter each time.
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        pace.tick().await;
         stream.write_all(b"x").await.unwrap();
     }
     let mut answer = String::new();

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::app::BIG;
+use super::runtime_suite::eventually;
 use super::world::{PATIENCE, World, client};
 
 #[tokio::test]
@@ -145,12 +146,7 @@ async fn every_request_is_in_the_access_log_and_cannot_forge_a_line() {
     stream.write_all(b"GET /\xc3\xa9\"x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     stream.read_to_end(&mut Vec::new()).await.unwrap();
 
-    let look = async {
-        while world.access_log().lines().count() < 3 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, look).await.expect("three lines");
+    eventually("three lines", async || (world.access_log().lines().count() >= 3).then_some(())).await;
     let log = world.access_log();
     let lines: Vec<Vec<&str>> = log.lines().map(|line| line.split(" | ").collect()).collect();
     assert!(lines.iter().all(|fields| fields.len() == 5), "{log}");

@@ -74,9 +74,9 @@ async fn a_proxy_that_is_silent_for_a_moment_is_waited_for() {
     world.serving().await;
     let stopped = Stopped::new(proxy(&world).await);
     let runtime = world.runtime.clone();
-    let look = tokio::spawn(async move { runtime.observe().await });
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(!look.is_finished(), "it has no answer yet");
+    let mut look = tokio::spawn(async move { runtime.observe().await });
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut look).await;
+    assert!(early.is_err(), "it has no answer yet: {early:?}");
 
     drop(stopped);
 

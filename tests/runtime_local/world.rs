@@ -13,6 +13,8 @@ use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::local::{LocalOptions, LocalRuntime};
 use swiftdeploy::runtime::{Health, Instance, Observed, ProxyConfigSource, ProxyRules, Runtime, StackFiles};
 
+use super::runtime_suite::eventually;
+
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -135,12 +137,10 @@ impl World {
 
     /// Looks until so many requests of the blue slot have got no answer.
     pub async fn until_counted(&self, since: DateTime<Utc>, expected: u64) {
-        let look = async {
-            while self.runtime.unanswered(Slot::Blue, since).await.unwrap() != expected {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, look).await.unwrap();
+        eventually("they are counted", async || {
+            (self.runtime.unanswered(Slot::Blue, since).await.unwrap() == expected).then_some(())
+        })
+        .await;
     }
 
     pub fn public(&self) -> SocketAddr {

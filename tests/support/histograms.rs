@@ -54,9 +54,7 @@ impl Case {
         Names {
             requests: format!("{}_total", self.name),
             duration: format!("{}_seconds", self.name),
-            path_label: "path".to_owned(),
-            status_label: "status_code".to_owned(),
-            own_paths: Vec::new(),
+            ..Names::default()
         }
     }
 

@@ -4,21 +4,28 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test tells what went wrong by ending")]
 
+mod eventually;
+mod runtime_traffic;
+mod runtime_unanswered;
+
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::stack::{ContainerSpec, Role, Stack};
-use swiftdeploy::domain::{Mode, Routes, Share, Slot};
+use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::{
     CheckStatus, Health, ImagePresence, Instance, LogRequest, PortOwner, Runtime, RuntimeError, StackFiles,
 };
 
-/// Longest wait for anything that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+use eventually::PATIENCE;
+pub use eventually::eventually;
+pub use runtime_traffic::{changed_shares_lose_nothing, swaps_under_traffic_lose_nothing};
+pub use runtime_unanswered::{
+    a_slot_that_another_stands_in_for_is_counted, requests_without_an_answer_are_counted,
+    what_the_proxy_does_not_tell_is_not_zero,
+};
+
 /// How long something may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -63,8 +70,6 @@ pub trait Harness: Send + Sync {
     /// Tells which of them are gone, and removes the others.
     async fn strangers_gone(&self) -> Vec<String>;
 }
-
-// ---------------------------------------------------------------- promises
 
 /// A project that was never deployed is empty, and every question about it
 /// has an answer.
@@ -146,58 +151,6 @@ pub async fn a_routing_is_served_and_observed(runtime: &dyn Runtime, harness: &d
     assert_eq!(runtime.generation(harness.stack()).await.unwrap().as_deref(), Some("g2"));
 }
 
-/// Four swaps between the slots under traffic on kept and on new connections:
-/// every request is answered.
-pub async fn swaps_under_traffic_lose_nothing(runtime: &dyn Runtime, harness: &dyn Harness) {
-    platform(runtime, harness).await;
-    let stack = harness.stack();
-    runtime.start(&harness.spec(Slot::Blue, Mode::Stable, "0"), None).await.unwrap();
-    healthy(runtime, Slot::Blue).await;
-    runtime.route(stack, &harness.files(), &Routes::all_to(Slot::Blue, "swap-0")).await.unwrap();
-
-    let traffic = Traffic::start(harness.public());
-    let mut live = Slot::Blue;
-    for swap in 1..=4 {
-        traffic.more(200).await;
-        let next = live.other();
-        runtime.start(&harness.spec(next, Mode::Stable, &swap.to_string()), None).await.unwrap();
-        healthy(runtime, next).await;
-        let routes = Routes::all_to(next, format!("swap-{swap}"));
-        runtime.route(stack, &harness.files(), &routes).await.unwrap();
-        traffic.more(200).await;
-        runtime.stop(live, GRACE).await.unwrap();
-        live = next;
-    }
-    traffic.more(200).await;
-    let (answered, failures) = traffic.end().await;
-    assert!(answered >= 1800, "only {answered} requests were made");
-    assert_eq!(failures, Vec::<String>::new(), "of {answered}");
-}
-
-/// Ten changes of the shares of two slots under traffic: every request is
-/// answered, also in the moment after a change.
-pub async fn changed_shares_lose_nothing(runtime: &dyn Runtime, harness: &dyn Harness) {
-    platform(runtime, harness).await;
-    let stack = harness.stack();
-    for slot in Slot::ALL {
-        runtime.start(&harness.spec(slot, Mode::Stable, "0"), None).await.unwrap();
-        healthy(runtime, slot).await;
-    }
-    runtime.route(stack, &harness.files(), &Routes::all_to(Slot::Blue, "shares-0")).await.unwrap();
-    let traffic = Traffic::start(harness.public());
-    for change in 1..=10 {
-        let percent = if change % 2 == 0 { 50 } else { 10 };
-        let blue = Share { slot: Slot::Blue, percent: 100 - percent };
-        let shares = vec![blue, Share { slot: Slot::Green, percent }];
-        let routes = Routes { generation: format!("shares-{change}"), shares };
-        runtime.route(stack, &harness.files(), &routes).await.unwrap();
-        traffic.more(200).await;
-    }
-    let (answered, failures) = traffic.end().await;
-    assert!(answered >= 2000, "only {answered} requests were made");
-    assert_eq!(failures, Vec::<String>::new(), "of {answered}");
-}
-
 /// A configuration that the proxy refuses changes nothing.
 pub async fn a_refused_configuration_leaves_the_old_one_serving(
     runtime: &dyn Runtime,
@@ -240,82 +193,6 @@ pub async fn a_killed_release_is_seen(runtime: &dyn Runtime, harness: &dyn Harne
     runtime.stop(Slot::Blue, GRACE).await.unwrap();
     assert_eq!(runtime.observe().await.unwrap().in_slot(Slot::Blue), None);
     runtime.stop(Slot::Blue, GRACE).await.unwrap();
-}
-
-/// Requests that a killed release did not answer are counted, for its slot and
-/// since the moment asked about; those that it did answer are not.
-pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harness: &dyn Harness) {
-    platform(runtime, harness).await;
-    let begin = SystemClock.wall();
-    runtime.start(&harness.spec(Slot::Green, Mode::Canary, "1.0.0"), None).await.unwrap();
-    healthy(runtime, Slot::Green).await;
-    let routes = Routes::all_to(Slot::Green, "counted");
-    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
-    let http = client();
-    for _ in 0..20 {
-        get(&http, harness.public(), "/").await.unwrap();
-    }
-    assert!(
-        get(&http, harness.public(), "/no-such-path").await.is_err(),
-        "the service's own errors do not count"
-    );
-    assert_eq!(runtime.unanswered(Slot::Green, begin).await.unwrap(), 0);
-
-    let traffic = Traffic::start(harness.public());
-    traffic.more(50).await;
-    runtime.kill(Slot::Green).await.unwrap();
-    eventually("clients see the end of the process", async || {
-        (traffic.failed.load(Ordering::SeqCst) > 0).then_some(())
-    })
-    .await;
-    let (_, failures) = traffic.end().await;
-    // Whoever lost the answer on the way has none from the proxy either.
-    let answered_by_proxy = failures.iter().filter(|failure| failure.starts_with("50")).count();
-    let expected = u64::try_from(answered_by_proxy).unwrap();
-    assert!(expected > 0, "{failures:?}");
-    eventually(&format!("the proxy tells of {expected} requests"), async || {
-        (runtime.unanswered(Slot::Green, begin).await.unwrap() >= expected).then_some(())
-    })
-    .await;
-    let counted = runtime.unanswered(Slot::Green, begin).await.unwrap();
-    let failed = u64::try_from(failures.len()).unwrap();
-    assert!(counted <= failed, "{counted} counted, {failed} failed");
-    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
-    let later = SystemClock.wall() + chrono::TimeDelta::minutes(1);
-    assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), 0);
-}
-
-/// A request counts for the slot that was given it and did not answer, also
-/// where its client has an answer: another slot stood in. `end` ends what runs
-/// in the green slot for good.
-pub async fn a_slot_that_another_stands_in_for_is_counted(
-    runtime: &dyn Runtime,
-    harness: &dyn Harness,
-    end: impl AsyncFnOnce(),
-) {
-    platform(runtime, harness).await;
-    let begin = SystemClock.wall();
-    for slot in Slot::ALL {
-        runtime.start(&harness.spec(slot, Mode::Stable, "0"), None).await.unwrap();
-        healthy(runtime, slot).await;
-    }
-    let shares = Slot::ALL.map(|slot| Share { slot, percent: 50 }).into();
-    let routes = Routes { generation: "halves".into(), shares };
-    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
-    end().await;
-    let http = client();
-    eventually("a request for the slot that is gone is counted", async || {
-        get(&http, harness.public(), "/").await.unwrap();
-        (runtime.unanswered(Slot::Green, begin).await.unwrap() > 0).then_some(())
-    })
-    .await;
-    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
-}
-
-/// A proxy that keeps no such log is an error, not a release without failures.
-pub async fn what_the_proxy_does_not_tell_is_not_zero(runtime: &dyn Runtime) {
-    let error = runtime.unanswered(Slot::Green, SystemClock.wall()).await.unwrap_err();
-    assert!(error.to_string().contains("requests that got no answer"), "{error}");
 }
 
 /// Logs come from the end backwards, and go on where that is asked.
@@ -444,8 +321,6 @@ pub async fn the_engine_describes_itself(runtime: &dyn Runtime, harness: &dyn Ha
     assert!(matches!(&absent, ImagePresence::Absent(why) if !why.is_empty()), "{absent:?}");
 }
 
-// ------------------------------------------------------------------- tools
-
 /// Everything but the releases, in the order of an operation.
 pub async fn bring(
     runtime: &dyn Runtime,
@@ -480,22 +355,6 @@ pub async fn healthy(runtime: &dyn Runtime, slot: Slot) -> Instance {
     .await
 }
 
-/// Looks again and again until there is something to return.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let search = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let Ok(found) = tokio::time::timeout(PATIENCE, search).await else {
-        panic!("within {PATIENCE:?} it did not come about that {what}")
-    };
-    found
-}
-
 async fn next<T>(receiver: &mut tokio::sync::mpsc::Receiver<T>) -> T {
     let Ok(next) = tokio::time::timeout(PATIENCE, receiver.recv()).await else {
         panic!("nothing came within {PATIENCE:?}")
@@ -515,62 +374,4 @@ pub async fn get(http: &reqwest::Client, address: SocketAddr, path: &str) -> Res
     let status = answer.status();
     let body = answer.text().await.map_err(|error| format!("{error:?}"))?;
     if status.is_success() { Ok(body) } else { Err(format!("{status}: {body}")) }
-}
-
-/// Requests without a pause, half of the callers on kept connections, half on
-/// a new one each time.
-struct Traffic {
-    answered: Arc<AtomicU64>,
-    failed: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    callers: Vec<tokio::task::JoinHandle<Vec<String>>>,
-}
-
-impl Traffic {
-    fn start(address: SocketAddr) -> Self {
-        let answered = Arc::new(AtomicU64::new(0));
-        let failed = Arc::new(AtomicU64::new(0));
-        let stop = Arc::new(AtomicBool::new(false));
-        let callers = (0..8)
-            .map(|caller| {
-                let (answered, stop) = (Arc::clone(&answered), Arc::clone(&stop));
-                let failed = Arc::clone(&failed);
-                tokio::spawn(async move {
-                    let kept = client();
-                    let mut failures = Vec::new();
-                    while !stop.load(Ordering::SeqCst) {
-                        let answer = if caller % 2 == 0 {
-                            get(&kept, address, "/").await
-                        } else {
-                            get(&client(), address, "/").await
-                        };
-                        failed.fetch_add(u64::from(answer.is_err()), Ordering::SeqCst);
-                        failures.extend(answer.err());
-                        answered.fetch_add(1, Ordering::SeqCst);
-                        // Idle for a moment: a kept connection is most at risk
-                        // between two requests.
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
-                    failures
-                })
-            })
-            .collect();
-        Self { answered, failed, stop, callers }
-    }
-
-    /// Waits for so many more requests.
-    async fn more(&self, requests: u64) {
-        let goal = self.answered.load(Ordering::SeqCst) + requests;
-        let reached = async || (self.answered.load(Ordering::SeqCst) >= goal).then_some(());
-        eventually("traffic goes on", reached).await;
-    }
-
-    async fn end(self) -> (u64, Vec<String>) {
-        self.stop.store(true, Ordering::SeqCst);
-        let mut failures = Vec::new();
-        for caller in self.callers {
-            failures.extend(caller.await.unwrap());
-        }
-        (self.answered.load(Ordering::SeqCst), failures)
-    }
 }

@@ -115,16 +115,7 @@ fn exit_code(groups: &[GroupMetrics]) -> ExitCode {
 /// The manifest's names; the usual ones where there is no manifest.
 fn names(common: &Common) -> Names {
     let document = Document::load(&common.manifest).ok();
-    document.map_or_else(
-        || Names {
-            requests: "http_requests_total".into(),
-            duration: "http_request_duration_seconds".into(),
-            path_label: "path".into(),
-            status_label: "status_code".into(),
-            own_paths: Vec::new(),
-        },
-        |document| metric_names(document.manifest()),
-    )
+    document.map_or_else(Names::default, |document| metric_names(document.manifest()))
 }
 
 /// A scrape as text. Where it is none, the parser says why and where.

@@ -167,13 +167,7 @@ mod tests {
 
     /// Two processes: one lived on, one came; a third is gone.
     fn group() -> GroupMetrics {
-        let names = Names {
-            requests: "http_requests_total".into(),
-            duration: "http_request_duration_seconds".into(),
-            path_label: "path".into(),
-            status_label: "status_code".into(),
-            own_paths: Vec::new(),
-        };
+        let names = Names::default();
         let earlier = [
             snapshot(
                 "a",

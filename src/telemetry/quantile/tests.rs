@@ -57,15 +57,10 @@ fn window_of(name: &str, labels: &str) -> Vec<Bucket> {
         }
     }
     assert!(!later.is_empty(), "no series {name} {labels}");
-    let names = Names {
-        requests: "requests".to_owned(),
-        duration: name.to_owned(),
-        path_label: "path".to_owned(),
-        status_label: "code".to_owned(),
-        own_paths: Vec::new(),
+    let names = Names { requests: "requests".to_owned(), duration: name.to_owned(), ..Names::default() };
+    let body = |buckets: &str, requests: u8| {
+        format!("requests{{path=\"/\",status_code=\"200\"}} {requests}\n{buckets}")
     };
-    let body =
-        |buckets: &str, requests: u8| format!("requests{{path=\"/\",code=\"200\"}} {requests}\n{buckets}");
     compare(&body(&earlier, 0), &body(&later, 1), &names, Duration::from_secs(30)).unwrap().buckets
 }
 

@@ -5,20 +5,10 @@ use rstest::rstest;
 use super::*;
 use crate::telemetry::model::Side;
 
-fn names() -> Names {
-    Names {
-        requests: "http_requests_total".to_owned(),
-        duration: "http_request_duration_seconds".to_owned(),
-        path_label: "path".to_owned(),
-        status_label: "status_code".to_owned(),
-        own_paths: Vec::new(),
-    }
-}
-
 const WINDOW: Duration = Duration::from_secs(30);
 
 fn figures(from: &str, to: &str) -> Figures {
-    compare(from, to, &names(), WINDOW).unwrap()
+    compare(from, to, &Names::default(), WINDOW).unwrap()
 }
 
 const FROM: &str = "http_requests_total{path=\"/\",status_code=\"200\"} 100\n\
@@ -78,12 +68,12 @@ fn saved_files_may_be_in_different_formats() {
 
 #[test]
 fn a_fault_names_the_file_line_and_reason() {
-    let fault = compare(FROM, "http_requests_total 1\nx\n", &names(), WINDOW).unwrap_err();
+    let fault = compare(FROM, "http_requests_total 1\nx\n", &Names::default(), WINDOW).unwrap_err();
     assert_eq!(
         (fault.code(), fault.to_string().as_str()),
         ("metrics_malformed", "metrics malformed in line 2: no value (later scrape)")
     );
-    let fault = compare("http_requests_total -1\n", FROM, &names(), WINDOW).unwrap_err();
+    let fault = compare("http_requests_total -1\n", FROM, &Names::default(), WINDOW).unwrap_err();
     let MeasureFault::Window(crate::telemetry::WindowFault::BadValue { scrape, .. }) = &fault else {
         panic!()
     };
@@ -92,7 +82,7 @@ fn a_fault_names_the_file_line_and_reason() {
 
 #[test]
 fn a_window_of_no_length_has_no_rate() {
-    let fault = compare(FROM, FROM, &names(), Duration::ZERO).unwrap_err();
+    let fault = compare(FROM, FROM, &Names::default(), Duration::ZERO).unwrap_err();
     assert_eq!(fault.code(), "window_too_short");
 }
 

@@ -57,10 +57,14 @@ async fn answer_one(
     match then {
         Then::Close => stream.shutdown().await,
         Then::Hang => stream.read_u8().await.map(drop),
-        Then::Drip => loop {
-            stream.write_all(b"#").await?;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        },
+        // Never so long between two bytes that it seems to hang.
+        Then::Drip => {
+            let mut pace = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                pace.tick().await;
+                stream.write_all(b"#").await?;
+            }
+        }
     }
 }
 

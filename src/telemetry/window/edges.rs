@@ -127,13 +127,7 @@ mod tests {
                    d_bucket{le=\".57\"} 1\nother_bucket{le=\"9\"} 1\n"
                 .into(),
         };
-        let names = Names {
-            requests: "r".into(),
-            duration: "d".into(),
-            path_label: "path".into(),
-            status_label: "code".into(),
-            own_paths: Vec::new(),
-        };
+        let names = Names { duration: "d".into(), ..Names::default() };
         assert_eq!(edges(&snapshot, &names), [500.0, 570.0]);
     }
 }

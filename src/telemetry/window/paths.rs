@@ -40,13 +40,7 @@ mod tests {
             is_openmetrics: false,
             body: body.into(),
         };
-        let names = Names {
-            requests: "r".into(),
-            duration: "d".into(),
-            path_label: "path".into(),
-            status_label: "code".into(),
-            own_paths: Vec::new(),
-        };
+        let names = Names { duration: "d".into(), ..Names::default() };
         assert_eq!(durations_mix_paths(&snapshot, &names), expected);
     }
 }

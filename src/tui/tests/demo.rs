@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::fixtures::*;
+use super::world::World;
 use crate::clock::SystemClock;
 use crate::domain::{Mode, Slot};
 use crate::engine::{

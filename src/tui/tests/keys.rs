@@ -6,6 +6,8 @@ use crossterm::event::KeyCode;
 use rstest::rstest;
 
 use super::fixtures::*;
+use super::verdicts::*;
+use super::world::World;
 use crate::engine::{
     Action, ChaosFault, Connection, LoadPlan, OperationEvent, OperationId, Outcome, StateEvent,
 };

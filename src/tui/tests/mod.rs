@@ -8,4 +8,6 @@ mod never;
 mod scenes;
 mod screens;
 mod session;
+mod verdicts;
 mod views;
+mod world;

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::fixtures::*;
+use super::verdicts::*;
+use super::world::World;
 use crate::domain::{Mode, Slot};
 use crate::engine::{
     Action, ChaosStatus, Connection, OperationEvent, OperationId, Outcome, Reading, StateEvent, StepResult,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 
-use super::fixtures::*;
+use super::verdicts::*;
+use super::world::World;
 use crate::engine::{
     Action, Connection, FileChange, FileStatus, OperationEvent, OperationId, Outcome, PlanReport, StateEvent,
     StepResult,

@@ -8,6 +8,8 @@ use ratatui::style::{Color, Modifier};
 
 use super::fixtures::*;
 use super::scenes;
+use super::verdicts::*;
+use super::world::World;
 use crate::domain::{Mode, Slot};
 use crate::engine::{
     Action, FileChange, FileStatus, GeneratedState, OperationEvent, OperationId, Outcome, Reading,

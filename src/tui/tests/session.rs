@@ -246,8 +246,8 @@ async fn a_terminal_that_is_gone_ends_the_app() {
 
 #[test]
 fn leaving_a_running_stack_says_how_to_end_it() {
-    let mut world = super::fixtures::World::stable();
-    let said = |world: &super::fixtures::World| {
+    let mut world = super::world::World::stable();
+    let said = |world: &super::world::World| {
         Farewell::of(&world.state, Some(Path::new("/srv/shop"))).still_running.unwrap()
     };
     assert_eq!(

@@ -8,8 +8,8 @@ use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use super::fixtures::*;
 use super::scenes;
+use super::world::World;
 use crate::engine::Connection;
 use crate::tui::command::Pane;
 use crate::tui::layout::{self, Wanted};

@@ -1,7 +1,7 @@
 //! A log file of the proxy's own: a full disk costs lines, never requests.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,14 @@ impl LogFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), length, lost: 0, waits: false })
+        let mut log =
+            Self { path: path.to_owned(), file: BufWriter::new(file), length, lost: 0, waits: false };
+        if ends_in_mid_line(path, length)? {
+            // What follows must not be taken for the end of a line that a process
+            // could not finish.
+            log.append("\n");
+        }
+        Ok(log)
     }
 
     /// A full disk costs lines, never requests. As soon as it takes lines again
@@ -89,6 +96,15 @@ impl LogFile {
     }
 }
 
+fn ends_in_mid_line(path: &Path, length: u64) -> io::Result<bool> {
+    let Some(last) = length.checked_sub(1) else { return Ok(false) };
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(last))?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    Ok(byte != *b"\n")
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
@@ -96,6 +112,23 @@ mod tests {
     use super::*;
     use crate::domain::Slot;
     use crate::runtime::failures;
+
+    #[test]
+    fn half_a_line_of_an_earlier_process_does_not_swallow_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy-failures.log");
+        let at = DateTime::from_timestamp(1_764_061_000, 0).unwrap();
+        let failure = failures::line(at, 502, Slot::Green, "-", "GET / HTTP/1.1");
+        fs::write(&path, format!("{failure}{}", &failure[..40])).unwrap();
+
+        let mut log = LogFile::open(&path).unwrap();
+        log.write(&failures::cut_off(at), |lost| lost.to_string());
+        log.flush();
+
+        let text = fs::read_to_string(&path).unwrap();
+        let reason = failures::count(&text, true, Slot::Green, at).unwrap_err();
+        assert!(reason.contains("the proxy was ended"), "{reason}");
+    }
 
     #[test]
     fn a_full_log_is_put_aside() {
