@@ -24,6 +24,9 @@ fn five_lines(ran: &Ran) {
     assert!(lines.iter().all(|line| line.starts_with("PASS")), "{}", ran.out);
 }
 
+/// Only OPA reads schemas.
+const ONLY_OPA: &str = "# METADATA\n# schemas:\n#   - input.x: {type: string}\na if input.x == 1";
+
 #[rstest]
 #[case::recursion(
     "a := b\n\nb := a",
@@ -33,6 +36,7 @@ fn five_lines(ran: &Ran) {
 #[case::read_otherwise("a if not input.x > 1", "own.rego:3: `not` over input.x")]
 #[case::strict("a if {\n\tx := input.x\n}", "own.rego:4: the variable x is not used")]
 #[case::types("a := count(1)", "own.rego:3: count does not take a number")]
+#[case::inferred("a if count(input.x) == \"x\"", "own.rego:3: a number is never equal to a string")]
 #[case::syntax("a if {", "own.rego:")]
 fn refused_policies_are_an_error_after_the_five_lines(#[case] rules: &str, #[case] shown: &str) {
     let world = World::local();
@@ -59,8 +63,8 @@ fn failed_checks_and_refused_policies_are_told_together() {
 #[test]
 fn what_no_opa_judged_is_told_beside_the_five_lines() {
     let world = World::local();
-    let told = "types were not checked: no `opa` on the path; ";
-    let ran = validated(&world, "a if count(input.x) == \"x\"", None).ends_with(0);
+    let told = "no `opa` on the path: ";
+    let ran = validated(&world, ONLY_OPA, None).ends_with(0);
     five_lines(&ran);
     assert_eq!(ran.err.matches(told).count(), 1, "{}", ran.err);
     let mut command = world.command(&["policy", "test"]);
@@ -75,14 +79,13 @@ fn an_opa_on_the_path_judges_too() {
     let world = World::local();
     let bin = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(opa, bin.path().join("opa")).unwrap();
-    // Only OPA knows what a call gives.
-    let ran = validated(&world, "a if count(input.x) == \"x\"", Some(bin.path()))
+    let ran = validated(&world, ONLY_OPA, Some(bin.path()))
         .ends_with(1)
         .says("the policies are refused by `opa check --strict`: ")
         .says("rego_type_error: match error");
     five_lines(&ran);
     let judged = validated(&world, "a := 1", Some(bin.path())).ends_with(0);
-    assert!(!judged.text().contains("types were not checked"), "{}", judged.text());
+    assert!(!judged.text().contains("no `opa` on the path"), "{}", judged.text());
     five_lines(&judged);
 }
 

@@ -89,7 +89,9 @@ fn embedded_engine_refuses_what_it_should_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(counts.values().all(|count| *count > 5), "{counts:?}");
+    // What OPA alone refuses is to be little.
+    let is_plenty = |(verdict, count): (&Verdict, &i32)| *verdict == Verdict::OnlyOpa || *count > 5;
+    assert!(counts.iter().all(is_plenty), "{counts:?}");
 }
 
 #[tokio::test]

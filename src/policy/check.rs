@@ -9,21 +9,22 @@
 //! fact that may be missing, `\d` in a regular expression): a decision must not
 //! depend on which of them was asked.
 //!
-//! Of types only what literals show is looked for (`count(1)`, `kinds`); what
-//! OPA infers beyond denies at evaluation. Not looked for: rules with two values
-//! for the same input (the same in both). Where a real OPA is at hand it judges by itself (`program`), and
+//! Types are inferred as OPA does (`types`), without the schemas that METADATA
+//! may name. Not looked for: rules with two values for the same input (the same
+//! in both). Where a real OPA is at hand it judges by itself (`program`), and
 //! that answer counts more.
 
 mod calls;
 mod graph;
 mod imports;
-mod kinds;
+mod mentions;
 mod metadata;
 mod negation;
 mod program;
 mod rules;
 mod scope;
 mod tree;
+mod types;
 
 use std::path::Path;
 
@@ -86,7 +87,7 @@ pub(super) fn findings(modules: &[tree::ModuleRef], data: &serde_json::Value) ->
     rules::conflicts(&rules, modules, data, &mut found);
     let read = scope::read(modules, &rules, &mut found);
     calls::check(&read, &rules, &mut found);
-    kinds::check(&read, &rules, &mut found);
+    types::check(modules, &mut found);
     for module in modules {
         metadata::check(module, &mut found);
     }

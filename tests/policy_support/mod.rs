@@ -14,6 +14,7 @@ pub mod fixtures;
 #[path = "../support/skipped.rs"]
 #[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]
 mod skipped;
+pub mod snippets;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};

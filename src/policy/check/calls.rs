@@ -4,8 +4,8 @@
 use regorus::unstable::BUILTINS;
 
 use super::Finding;
+use super::mentions::{Call, CallName, Read};
 use super::rules::Rules;
-use super::scope::{Call, CallName, Read};
 use super::tree::{otherwise, refused, shown};
 
 /// Takes any number of arguments.

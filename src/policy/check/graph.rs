@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::Finding;
+use super::mentions::Read;
 use super::rules::Rules;
-use super::scope::Read;
 use super::tree::{meet, refused, shown};
 
 /// Every rule from which a way of mentions leads back to it, with that way.

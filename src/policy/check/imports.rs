@@ -24,7 +24,7 @@ pub(super) fn imports(module: &Module, found: &mut Vec<Finding>) -> Imports {
         }
         let last = path.last().and_then(|part| match part {
             Part::Name(name) => Some(name.clone()),
-            Part::Any => None,
+            Part::Number(_) | Part::Any => None,
         });
         let Some(name) = import.r#as.as_ref().map(|span| span.text().to_owned()).or(last) else { continue };
         if imports.insert(name.clone(), path).is_some() {

@@ -16,8 +16,8 @@ const LONGEST: Duration = Duration::from_secs(20);
 const WORDS: usize = 2000;
 
 /// What is not known where no OPA judged the policies.
-pub const UNJUDGED: &str = "types were not checked: no `opa` on the path; what only Open Policy Agent refuses \
-                            shows when a gate evaluates it, which then denies";
+pub const UNJUDGED: &str = "no `opa` on the path: SwiftDeploy judged the policies, types included, by its own \
+                            check; schemas in METADATA are read by Open Policy Agent alone";
 
 /// What an OPA says of a folder of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]

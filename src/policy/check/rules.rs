@@ -6,7 +6,6 @@ use regorus::unstable::{Expr, Rule, RuleHead, Span};
 use serde_json::Value;
 
 use super::Finding;
-use super::kinds::{Sort, scalar_of};
 use super::tree::{ModuleRef, Part, Path, chain, children, package_of, refused, shown};
 
 /// What a rule defines.
@@ -26,8 +25,6 @@ pub(super) struct Definition {
     pub path: Path,
     pub kind: Kind,
     pub is_default: bool,
-    /// The scalar that it gives, where that is written out.
-    pub scalar: Option<Sort>,
     pub span: Span,
 }
 
@@ -80,7 +77,7 @@ fn definition(package: &[Part], rule: &Rule) -> Definition {
     };
     let mut path = package.to_vec();
     path.extend(super::tree::path_of(refr));
-    Definition { path, kind, is_default, scalar: scalar_of(rule), span: rule.span().clone() }
+    Definition { path, kind, is_default, span: rule.span().clone() }
 }
 
 /// Looks for definitions that exclude each other.

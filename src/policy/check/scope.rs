@@ -1,6 +1,5 @@
-//! What every name in a policy means: a variable of the rule, a rule, an
-//! import, a function. On the way, the variables that nothing binds, that
-//! nothing uses, or that hide `input` and `data`.
+//! The variables of every rule: those that nothing binds, that nothing uses, or
+//! that hide `input` and `data`. What the other names mean, `mentions` tells.
 //!
 //! The interpreter itself finds a variable that nothing binds in a body; not
 //! in a head, in the term of a comprehension or under `not`.
@@ -8,58 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{
-    AssignOp, BoolOp, Expr, Literal, LiteralStmt, Query, Rule, RuleAssign, RuleBody, RuleHead, Span,
+    AssignOp, Expr, Literal, LiteralStmt, Query, Rule, RuleAssign, RuleBody, RuleHead, Span,
 };
 
 use super::Finding;
 use super::imports::{Imports, imports, unused_imports};
-use super::kinds::{Sort, given};
+use super::mentions::Read;
 use super::rules::Rules;
-use super::tree::{ModuleRef, Part, Path, chain, children, package_of, pattern_vars, refused, text, untidy};
+use super::tree::{ModuleRef, Part, chain, children, package_of, pattern_vars, refused, text, untidy};
 
 /// The names of variables that stand for nothing in particular.
-const WILDCARD: &str = "_";
-
-/// A mention of something below `data`.
-pub(super) struct Mention {
-    /// The rule (its number in [`Rules`]) that mentions it.
-    pub by: usize,
-    pub path: Path,
-    pub span: Span,
-    /// As the value of a `with`, where a function may stand uncalled.
-    pub is_replacement: bool,
-}
-
-/// A call.
-pub(super) struct Call {
-    pub name: CallName,
-    pub arguments: usize,
-    /// A call that is a whole statement may take its result as one more
-    /// argument.
-    pub is_statement: bool,
-    /// The texts among the arguments, by position.
-    pub texts: Vec<Option<String>>,
-    /// Which arguments are the number 0.
-    pub zeros: Vec<bool>,
-    /// The kinds of the arguments that show theirs.
-    pub sorts: Vec<Option<Sort>>,
-    pub span: Span,
-}
-
-/// What is called.
-pub(super) enum CallName {
-    /// A rule, by its path.
-    Rule(Path),
-    /// A builtin, by its name.
-    Builtin(String),
-}
-
-/// Everything that was read.
-#[derive(Default)]
-pub(super) struct Read {
-    pub mentions: Vec<Mention>,
-    pub calls: Vec<Call>,
-}
+pub(super) const WILDCARD: &str = "_";
 
 /// Reads all modules.
 pub(super) fn read(modules: &[ModuleRef], rules: &Rules, found: &mut Vec<Finding>) -> Read {
@@ -96,11 +54,9 @@ pub(super) struct Frame {
     /// Declared here: by `:=`, `some`, `every`, or as an argument.
     pub(super) declared: BTreeSet<String>,
     /// Declared by `some`, which alone gives no value.
-    floating: BTreeSet<String>,
+    pub(super) floating: BTreeSet<String>,
     /// Get a value here in any way.
-    bound: BTreeSet<String>,
-    /// The kinds of those that `:=` gives a scalar.
-    pub(super) scalars: BTreeMap<String, Sort>,
+    pub(super) bound: BTreeSet<String>,
 }
 
 /// A declaration that may turn out to be of no use.
@@ -113,7 +69,7 @@ struct Declaration {
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+pub(super) enum Place {
     /// In a statement that must hold: it may bind variables.
     Statement,
     /// In a head or the term of a comprehension: a variable has its value from
@@ -126,14 +82,14 @@ enum Place {
 }
 
 pub(super) struct Reader<'a> {
-    package: &'a [Part],
+    pub(super) package: &'a [Part],
     pub(super) imports: &'a Imports,
-    rules: &'a Rules,
-    by: usize,
+    pub(super) rules: &'a Rules,
+    pub(super) by: usize,
     pub(super) frames: Vec<Frame>,
-    uses: BTreeMap<String, usize>,
+    pub(super) uses: BTreeMap<String, usize>,
     unused: Vec<Declaration>,
-    read: &'a mut Read,
+    pub(super) read: &'a mut Read,
     pub(super) found: &'a mut Vec<Finding>,
 }
 
@@ -225,6 +181,9 @@ impl Reader<'_> {
             if let Literal::SomeIn { key, value, collection, .. } = &stmt.literal {
                 key.iter().chain([value, collection]).for_each(|expr| mentioned(expr, &mut frame.bound));
             }
+            if let Literal::NotExpr { expr, .. } = &stmt.literal {
+                computed(expr, true, &mut frame.bound);
+            }
             if let Literal::Every { domain, .. } = &stmt.literal {
                 mentioned(domain, &mut frame.bound);
             }
@@ -254,8 +213,7 @@ impl Reader<'_> {
                 }
             }
             Literal::Expr { expr, .. } => {
-                if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } = expr.as_ref() {
-                    frame.scalars.extend(given(lhs, rhs));
+                if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, .. } = expr.as_ref() {
                     pattern_vars(lhs, &mut vars);
                     for (name, span) in vars {
                         self.declare(frame, &name, span, "the variable", true);
@@ -279,15 +237,19 @@ impl Reader<'_> {
                     self.expr(rhs, Place::Statement);
                 }
                 Expr::Call { fcn, params, span, .. } => self.call(fcn, params, span, Place::Statement, true),
-                other => {
-                    self.equality(other);
-                    self.expr(other, Place::Statement);
-                }
+                other => self.expr(other, Place::Statement),
             },
             Literal::NotExpr { expr, .. } => {
-                self.equality(expr);
                 self.missing_under_not(expr);
-                self.expr(expr, Place::Negated);
+                if let Expr::Call { fcn, params, span, .. } = expr.as_ref() {
+                    self.call(fcn, params, span, Place::Negated, true);
+                } else if is_operator(expr) {
+                    for side in children(expr) {
+                        self.expr(side, Place::Negated);
+                    }
+                } else {
+                    self.expr(expr, Place::Negated);
+                }
             }
             Literal::Every { key, value, domain, query, .. } => {
                 self.expr(domain, Place::Statement);
@@ -329,17 +291,7 @@ impl Reader<'_> {
         self.expr(expr, Place::Term);
     }
 
-    /// A statement that two things be equal.
-    fn equality(&mut self, expr: &Expr) {
-        if let Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, span, .. }
-        | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, span, .. } = expr
-        {
-            self.never_equal(lhs, rhs, span);
-        }
-    }
-
-    fn expr(&mut self, expr: &Expr, place: Place) {
-        self.operands(expr);
+    pub(super) fn expr(&mut self, expr: &Expr, place: Place) {
         if let Some(chain) = chain(expr) {
             let is_bare = chain.parts.is_empty();
             self.reference(&chain.root, chain.parts, chain.span, is_bare, place);
@@ -362,117 +314,16 @@ impl Reader<'_> {
             }),
             Expr::Call { fcn, params, span, .. } => self.call(fcn, params, span, place, false),
             other => {
-                let inner = if place == Place::Replacement { Place::Term } else { place };
+                let inner = match place {
+                    Place::Replacement => Place::Term,
+                    // OPA computes it in a line before.
+                    Place::Negated if is_operator(other) => Place::Statement,
+                    place => place,
+                };
                 for child in children(other) {
                     self.expr(child, inner);
                 }
             }
-        }
-    }
-
-    fn reference(&mut self, root: &str, parts: Path, span: &Span, is_bare: bool, place: Place) {
-        *self.uses.entry(root.to_owned()).or_default() += 1;
-        if root == WILDCARD {
-            if is_bare && place != Place::Statement {
-                self.unbound(root, span);
-            }
-            return;
-        }
-        if let Some(frame) = self.frames.iter().rev().find(|frame| frame.declared.contains(root)) {
-            let has_value = !frame.floating.contains(root) || frame.bound.contains(root);
-            if !has_value && place != Place::Statement {
-                self.unbound(root, span);
-            }
-            self.field_of_a_scalar(root, &parts, span);
-            return;
-        }
-        if let Some(mut path) = self.meaning(root) {
-            path.extend(parts);
-            let is_replacement = place == Place::Replacement;
-            self.read.mentions.push(Mention { by: self.by, path, span: span.clone(), is_replacement });
-        } else if root != "input"
-            && !self.imports.contains_key(root)
-            && !self.frames.iter().any(|frame| frame.bound.contains(root))
-            // The value of a `with` may be a builtin.
-            && place != Place::Replacement
-        {
-            self.unbound(root, span);
-        }
-    }
-
-    fn unbound(&mut self, name: &str, span: &Span) {
-        self.found.push(refused(span, format!("nothing gives the variable {name} a value")));
-    }
-
-    /// The path below `data` that a name stands for, where it does.
-    pub(super) fn meaning(&self, root: &str) -> Option<Path> {
-        if root == "data" {
-            return Some(Vec::new());
-        }
-        if self.rules.has(self.package, root) {
-            let mut path = self.package.to_vec();
-            path.push(Part::Name(root.to_owned()));
-            return Some(path);
-        }
-        let path = self.imports.get(root)?;
-        (path.first() == Some(&Part::Name("data".to_owned()))).then(|| path[1..].to_vec())
-    }
-
-    fn call(
-        &mut self,
-        fcn: &Expr,
-        params: &[regorus::unstable::ExprRef],
-        span: &Span,
-        place: Place,
-        is_statement: bool,
-    ) {
-        if let Some(chain) = chain(fcn) {
-            *self.uses.entry(chain.root.clone()).or_default() += 1;
-            let name = if let Some(mut path) = self.meaning(&chain.root) {
-                path.extend(chain.parts);
-                self.read.mentions.push(Mention {
-                    by: self.by,
-                    path: path.clone(),
-                    span: span.clone(),
-                    // Called, not used as a value.
-                    is_replacement: true,
-                });
-                CallName::Rule(path)
-            } else {
-                CallName::Builtin(chain.parts.iter().fold(chain.root, |name, part| match part {
-                    Part::Name(part) => format!("{name}.{part}"),
-                    Part::Any => format!("{name}[_]"),
-                }))
-            };
-            self.read.calls.push(Call {
-                name,
-                arguments: params.len(),
-                is_statement,
-                texts: params.iter().map(|param| literal(param)).collect(),
-                sorts: params.iter().map(|param| self.sort(param)).collect(),
-                zeros: params.iter().map(|param| is_zero(param)).collect(),
-                span: span.clone(),
-            });
-        }
-        let inner = if place == Place::Replacement { Place::Term } else { place };
-        for param in params {
-            self.expr(param, inner);
-        }
-    }
-
-    /// `with` replaces a document or a function that exists.
-    fn replaced(&mut self, target: &Expr) {
-        let Some(chain) = chain(target) else { return };
-        *self.uses.entry(chain.root.clone()).or_default() += 1;
-        let is_known = chain.root == "input"
-            || self.imports.contains_key(&chain.root)
-            || self.meaning(&chain.root).is_some()
-            || super::calls::is_builtin_root(&chain.root);
-        if !is_known {
-            self.found.push(refused(
-                chain.span,
-                format!("`with` replaces input, data or a function, not {}", chain.root),
-            ));
         }
     }
 }
@@ -489,6 +340,26 @@ fn mentioned(expr: &Expr, into: &mut BTreeSet<String>) {
     }
 }
 
+/// Whether an expression is a call to OPA, though it is not written as one.
+const fn is_operator(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::BinExpr { .. } | Expr::ArithExpr { .. } | Expr::BoolExpr { .. } | Expr::Membership { .. }
+    )
+}
+
+/// The variables of calls inside of an expression under `not`: OPA computes
+/// these in lines before, in which a variable may get its value.
+fn computed(expr: &Expr, is_outermost: bool, into: &mut BTreeSet<String>) {
+    if !is_outermost && (is_operator(expr) || matches!(expr, Expr::Call { .. })) {
+        mentioned(expr, into);
+        return;
+    }
+    for child in children(expr) {
+        computed(child, false, into);
+    }
+}
+
 /// The variables that stand in brackets of a reference: these have a value
 /// wherever the reference has one.
 fn indexed(expr: &Expr, into: &mut BTreeSet<String>) {
@@ -498,15 +369,4 @@ fn indexed(expr: &Expr, into: &mut BTreeSet<String>) {
     for child in children(expr) {
         indexed(child, into);
     }
-}
-
-fn literal(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::String { value, .. } | Expr::RawString { value, .. } => Some(text(value)),
-        _ => None,
-    }
-}
-
-fn is_zero(expr: &Expr) -> bool {
-    matches!(expr, Expr::Number { span, .. } if span.text() == "0")
 }

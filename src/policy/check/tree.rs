@@ -13,6 +13,8 @@ pub(in super::super) type ModuleRef = Ref<Module>;
 pub(super) enum Part {
     /// Known from the text.
     Name(String),
+    /// A number, as it is written.
+    Number(String),
     /// Known only when it is evaluated.
     Any,
 }
@@ -52,6 +54,7 @@ pub(super) fn chain(expr: &Expr) -> Option<Chain<'_>> {
                     Expr::String { value, .. } | Expr::RawString { value, .. } => {
                         parts.push(Part::Name(text(value)));
                     }
+                    Expr::Number { span, .. } => parts.push(Part::Number(span.text().to_owned())),
                     other => {
                         parts.push(Part::Any);
                         indexes.push(other);
@@ -86,6 +89,7 @@ pub(super) fn package_of(module: &Module) -> Path {
 pub(super) fn shown(path: &[Part]) -> String {
     path.iter().fold("data".to_owned(), |text, part| match part {
         Part::Name(name) => format!("{text}.{name}"),
+        Part::Number(number) => format!("{text}[{number}]"),
         Part::Any => format!("{text}[_]"),
     })
 }

@@ -98,7 +98,7 @@ fn test(common: &Common) -> Result<ExitCode, Failure> {
         line(&format!("{passed} passed, {failed} failed (revision {})", report.revision))?;
     }
     complain(if check::opa_on_path(std::env::var_os("PATH").as_deref()).is_some() {
-        "note: types were not checked; `swiftdeploy validate` asks the `opa` on the path"
+        "note: `swiftdeploy validate` asks the `opa` on the path too"
     } else {
         check::UNJUDGED
     });
