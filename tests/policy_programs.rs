@@ -62,7 +62,7 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
     let pools = json!({
         "requests": [1000, 49, 50, 0, 1],
         "errors": [0, 3, 30],
-        "error_rate": [0, 0.01, 0.0100001, 0.1, 1, null],
+        "error_rate": [0, 0.01, 0.010_000_1, 0.1, 1, null],
         "p99_latency_ms": [500, 500.0001, 499.96, 700, null, 0],
         "p99_bucket": [[500, null], [100, null], [500, 250], null, [], [1], ["a", "b"], [250, 750]],
         "latency_buckets": [

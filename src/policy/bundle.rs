@@ -115,10 +115,10 @@ impl PolicyBundle {
         }
     }
 
-    fn of(dir: &Path, data_file: &Path, texts: Texts) -> Result<Self, Fault> {
+    fn of(dir: &Path, data_file: &Path, read: Texts) -> Result<Self, Fault> {
         let mut modules = Vec::new();
         let mut tests = Vec::new();
-        for (path, source) in texts.rego {
+        for (path, source) in read.rego {
             let module = module_of(dir, path, source)?;
             if module.is_test() {
                 tests.push(module);
@@ -129,9 +129,9 @@ impl PolicyBundle {
         if modules.is_empty() {
             return Err(unusable(format!("{}: there is no .rego file", dir.display())));
         }
-        let data = parse_data(data_file, &texts.data)?;
-        let revision = revision_of(&modules, &texts.data);
-        Ok(Self { modules, tests, data, data_text: texts.data, revision })
+        let data = parse_data(data_file, &read.data)?;
+        let revision = revision_of(&modules, &read.data);
+        Ok(Self { modules, tests, data, data_text: read.data, revision })
     }
 
     fn is_made_of(&self, texts: &Texts) -> bool {

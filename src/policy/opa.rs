@@ -144,13 +144,11 @@ impl OpaEngine {
         since: &Since,
         progress: &Progress,
     ) -> Result<(), Fault> {
-        match difference(&self.loaded(progress).await?, bundle) {
-            Some(reason) => Err(Fault::Stale { reason }),
-            None => {
-                self.proof.agreed(package, bundle.revision(), since);
-                Ok(())
-            }
+        if let Some(reason) = difference(&self.loaded(progress).await?, bundle) {
+            return Err(Fault::Stale { reason });
         }
+        self.proof.agreed(package, bundle.revision(), since);
+        Ok(())
     }
 
     /// The policies on disk; what was made of them before is kept as long as
