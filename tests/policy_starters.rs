@@ -84,7 +84,7 @@ fn report_tells_failed_undefined_broken_and_repeated_tests_apart() {
          test_true if true\n\n\
          test_undefined if 1 > 2\n\n\
          test_false := false\n\n\
-         test_broken if concat([1][0], [\"a\"])\n\n\
+         test_broken if concat(json.unmarshal(\"1\"), [\"a\"])\n\n\
          test_true if 2 > 1\n\n\
          helper if false\n",
     );

@@ -73,7 +73,7 @@ async fn a_violation_leads_to_its_rule_its_fact_and_its_limit() {
     let explanation = explain(folder.path(), &ask(folder.path(), "canary", failing_canary()).await);
     assert_eq!(explanation.note, None);
     let rule = |text, rule| Some(at(folder.path(), "canary.rego", text, rule));
-    assert_eq!(explanation.rule, rule(r#"verdict := "fail""#, "verdict"));
+    assert_eq!(explanation.rule, rule(r#"else := "fail""#, "verdict"));
     let high = explanation.violation("error_rate_high").unwrap();
     assert_eq!(high.rule, rule(r#""code": "error_rate_high""#, "too_many_errors"));
     assert_eq!(high.fact.as_deref(), Some("error_rate"));
