@@ -30,12 +30,13 @@ pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harne
 
     let traffic = Traffic::start(harness.public());
     traffic.more(50).await;
+    let before = traffic.answered.load(Ordering::SeqCst);
     runtime.kill(Slot::Green).await.unwrap();
     eventually("clients see the end of the process", async || {
         (traffic.failed.load(Ordering::SeqCst) > 0).then_some(())
     })
     .await;
-    let (_, failures) = traffic.end().await;
+    let (all, failures) = traffic.end().await;
     // Whoever lost the answer on the way has none from the proxy either.
     let answered_by_proxy = failures.iter().filter(|failure| failure.starts_with("50")).count();
     let expected = u64::try_from(answered_by_proxy).unwrap();
@@ -45,8 +46,10 @@ pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harne
     })
     .await;
     let counted = runtime.unanswered(Slot::Green, begin).await.unwrap();
-    let failed = u64::try_from(failures.len()).unwrap();
-    assert!(counted <= failed, "{counted} counted, {failed} failed");
+    // Where a supervisor brings the release back at once, a second try may be
+    // answered: the first counts all the same. What was answered before does not.
+    let since = all - before;
+    assert!(counted <= since, "{counted} counted, {since} requests since the kill");
     assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
     let later = SystemClock.wall() + chrono::TimeDelta::minutes(1);
     assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), 0);
