@@ -65,7 +65,7 @@ pub async fn changed_shares_lose_nothing(runtime: &dyn Runtime, harness: &dyn Ha
 /// Requests without a pause, half of the callers on kept connections, half on
 /// a new one each time.
 pub struct Traffic {
-    answered: Arc<AtomicU64>,
+    pub answered: Arc<AtomicU64>,
     pub failed: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     callers: Vec<tokio::task::JoinHandle<Vec<String>>>,
