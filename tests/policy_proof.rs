@@ -41,7 +41,8 @@ impl Relay {
                 before(&line).await;
                 noted.lock().unwrap_or_else(PoisonError::into_inner).push(line.trim().to_owned());
                 let mut server = TcpStream::connect(opa).await.unwrap();
-                server.write_all(line.as_bytes()).await.unwrap();
+                // The next request is to come by itself, to be noted too.
+                server.write_all(format!("{line}Connection: close\r\n").as_bytes()).await.unwrap();
                 tokio::spawn(async move {
                     let _ = copy_bidirectional(&mut client, &mut server).await;
                 });
@@ -147,25 +148,14 @@ async fn another_opa_in_its_place_is_compared_anew() {
     before.append("infra.rego", "\n# Tampered with.\n");
     let second = RunningOpa::start(&binary, before.path(), &[]).await;
 
-    // One address, behind which the other answers from a moment on.
-    let behind = Arc::new(Mutex::new(first.address));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let now = Arc::clone(&behind);
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let to = *now.lock().unwrap_or_else(PoisonError::into_inner);
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(to).await.unwrap();
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
+    let (address, behind) = switchboard(first.address).await;
     let opa = policies.asked_at(address, TIMEOUT);
     for _ in 0..2 {
         assert!(opa.ask("infra", &roomy_host()).await.allow);
     }
     *behind.lock().unwrap_or_else(PoisonError::into_inner) = second.address;
+    // Its end closes the connection that was kept.
+    drop(first);
     let decision = opa.ask("infra", &roomy_host()).await;
     assert!(is_stale(&decision), "{:?}", decision.fault);
 }
@@ -206,4 +196,45 @@ async fn loaded_as(opa: SocketAddr, text: &str) -> String {
     let list: Value = list.json().await.unwrap();
     let policy = list["result"].as_array().unwrap().iter().find(|policy| policy["raw"] == text).unwrap();
     policy["id"].as_str().unwrap().to_owned()
+}
+
+/// The connection that the engine kept is gone with the first of them.
+#[tokio::test]
+async fn restarted_opa_costs_no_question() {
+    let Some(binary) = real_opa() else { return };
+    let policies = Policies::starters();
+    let mut running = RunningOpa::start(&binary, policies.path(), &[]).await;
+    let (address, behind) = switchboard(running.address).await;
+    let opa = policies.asked_at(address, TIMEOUT);
+    for _ in 0..3 {
+        for _ in 0..2 {
+            let decision = opa.ask("infra", &roomy_host()).await;
+            assert!(decision.allow, "{:?}", decision.fault);
+        }
+        let next = RunningOpa::start(&binary, policies.path(), &[]).await;
+        *behind.lock().unwrap_or_else(PoisonError::into_inner) = next.address;
+        running = next;
+    }
+    drop(running);
+    let decision = opa.ask("infra", &roomy_host()).await;
+    assert!(!decision.allow && decision.fault.is_some(), "nobody is there any more");
+}
+
+/// One address, behind which another answers new connections from a moment on.
+async fn switchboard(first: SocketAddr) -> (SocketAddr, Arc<Mutex<SocketAddr>>) {
+    let behind = Arc::new(Mutex::new(first));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let now = Arc::clone(&behind);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let to = *now.lock().unwrap_or_else(PoisonError::into_inner);
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect(to).await {
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    });
+    (address, behind)
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -217,8 +218,11 @@ fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), 
             continue;
         }
         let path = format!("{below}{name}");
-        // `metadata` follows links: a mounted folder is often made of them.
-        let kind = fs::metadata(entry.path()).map_err(broken)?;
+        // A link is followed: a mounted folder is often made of them.
+        let mut kind = entry.file_type().map_err(broken)?;
+        if kind.is_symlink() {
+            kind = fs::metadata(entry.path()).map_err(broken)?.file_type();
+        }
         let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
         if kind.is_dir() {
             walk(&entry.path(), &format!("{path}/"), depth + 1, found)?;
@@ -237,11 +241,15 @@ fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), 
 
 fn read(path: &Path) -> Result<String, Fault> {
     let broken = |cause: std::io::Error| unusable(format!("{}: {cause}", path.display()));
-    let size = fs::metadata(path).map_err(broken)?.len();
+    let mut text = String::new();
+    let mut file = fs::File::open(path).map_err(broken)?;
+    let size = file.metadata().map_err(broken)?.len();
     if size > MAX_FILE_BYTES {
         return Err(unusable(format!("{}: larger than {MAX_FILE_BYTES} bytes", path.display())));
     }
-    fs::read_to_string(path).map_err(broken)
+    text.reserve(usize::try_from(size).unwrap_or_default() + 1);
+    file.read_to_string(&mut text).map_err(broken)?;
+    Ok(text)
 }
 
 fn module_of(dir: &Path, path: String, source: String) -> Result<Module, Fault> {

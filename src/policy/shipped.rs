@@ -14,6 +14,7 @@ use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::program::Program;
 use regorus::rvm::vm::RegoVM;
 use regorus::utils::limits::ExecutionTimerConfig;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::bundle::{Module, PolicyBundle, STARTERS};
@@ -64,7 +65,7 @@ impl Shipped {
         machine
             .set_execution_timer_config(Some(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL }));
         machine.set_data(self.data.clone()).ok()?;
-        machine.set_input(regorus::Value::from_json_str(&input.to_string()).ok()?);
+        machine.set_input(regorus::Value::deserialize(input).ok()?);
         match machine.execute().ok()? {
             regorus::Value::Undefined => None,
             value => serde_json::to_value(&value).ok(),

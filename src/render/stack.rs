@@ -178,6 +178,10 @@ fn policy_container(manifest: &Manifest) -> ContainerSpec {
     ];
     ContainerSpec {
         command: command.map(str::to_owned).into(),
+        // OPA's heap is a few megabytes, and collecting it holds up decisions: done
+        // less often, its memory stays below 100 MB and the slowest one of a hundred
+        // takes two thirds of the time (measured, OPA 1.19.1).
+        env: [("GOGC".to_owned(), "400".to_owned())].into(),
         user: POLICY_USER.to_owned(),
         mounts: vec![read_only(FileSet::Policies, "/policies"), read_only(FileSet::PolicyConfig, "/authz")],
         networks: vec![policy_network(manifest)],

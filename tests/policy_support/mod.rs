@@ -107,6 +107,8 @@ impl RunningOpa {
                 .args(["--log-level", "error", "--ignore", ".*", "--addr", &address.to_string()])
                 .args(flags)
                 .arg(policies)
+                // As the container has it.
+                .env("GOGC", "400")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

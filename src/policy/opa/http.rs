@@ -1,12 +1,17 @@
 //! HTTP to OPA: every way in which it goes wrong is a fault of its own.
 //! No proxy (the facts stay on this machine), no redirect (whoever redirects
-//! is not OPA), no kept connection (a restarted OPA must not cost a question),
-//! no second try (a question is either answered in time or not).
+//! is not OPA), no second try (a question is either answered in time or not).
+//!
+//! The connection is kept: OPA evaluates twice as fast on one that it knows,
+//! since the stack of a new one has to grow first (OPA 1.19.1, 0.9 ms in place of
+//! 2.1 ms). Whether somebody is still there shows only with the next question; one
+//! that found a kept connection closed is asked again on a new one, so that a
+//! restarted OPA costs no question.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::Value;
 
 use super::super::Fault;
@@ -36,6 +41,9 @@ pub(super) struct Connection {
     client: Result<Client, String>,
     address: SocketAddr,
     url: Url,
+    /// Whether an answer was read to its end on a connection that is still
+    /// kept, as far as is known.
+    is_kept: AtomicBool,
 }
 
 impl Connection {
@@ -43,11 +51,11 @@ impl Connection {
         let client = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(1)
             .http1_only()
             .build()
             .map_err(|cause| cause.to_string());
-        Self { client, address, url: root_of(address) }
+        Self { client, address, url: root_of(address), is_kept: AtomicBool::new(false) }
     }
 
     /// `http://ADDRESS/`.
@@ -62,27 +70,36 @@ impl Connection {
         limit: usize,
         received: &Received,
     ) -> Result<Vec<u8>, Fault> {
-        let request = self.client()?.post(url).json(body);
-        self.body_of(request.send().await, limit, received).await
+        let client = self.client()?;
+        self.body_of(|| client.post(url.clone()).json(body), limit, received).await
     }
 
     pub(super) async fn get(&self, url: Url, limit: usize, received: &Received) -> Result<Vec<u8>, Fault> {
-        let request = self.client()?.get(url);
-        self.body_of(request.send().await, limit, received).await
+        let client = self.client()?;
+        self.body_of(|| client.get(url.clone()), limit, received).await
     }
 
     fn client(&self) -> Result<&Client, Fault> {
         self.client.as_ref().map_err(|cause| malformed(format!("no HTTP client: {cause}")))
     }
 
+    /// Until there is something to read.
+    async fn response(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, reqwest::Error> {
+        let was_kept = self.is_kept.swap(false, Ordering::Relaxed);
+        match request().send().await {
+            Err(cause) if was_kept && !cause.is_connect() => request().send().await,
+            answer => answer,
+        }
+    }
+
     async fn body_of(
         &self,
-        response: Result<Response, reqwest::Error>,
+        request: impl Fn() -> RequestBuilder,
         limit: usize,
         received: &Received,
     ) -> Result<Vec<u8>, Fault> {
         let at = self.address.to_string();
-        let response = response.map_err(|cause| {
+        let response = self.response(request).await.map_err(|cause| {
             if cause.is_connect() {
                 Fault::NotRunning { at: at.clone() }
             } else {
@@ -91,7 +108,11 @@ impl Connection {
         })?;
         let status = response.status();
         match status {
-            StatusCode::OK => read(response, limit, received).await,
+            StatusCode::OK => {
+                let body = read(response, limit, received).await?;
+                self.is_kept.store(true, Ordering::Relaxed);
+                Ok(body)
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(Fault::Refused { at, status: status.as_u16() })
             }
