@@ -1,7 +1,6 @@
 //! A real nginx with the generated configuration in front of a stand-in for
 //! the service: what clients, operators and the service see.
 
-use std::time::Duration;
 
 use rstest::rstest;
 use swiftdeploy::domain::stack::Role;
@@ -264,17 +263,6 @@ fn empty_routing_state_answers_503() {
     is_json_error(&world.get("/metrics"), 503, "Service Unavailable: no release is running");
 }
 
-/// A slot that gives no connection for so long is given up for the other one,
-/// which on a busy machine may happen to one that is well.
-const HANDED_OVER: Duration = Duration::from_millis(500);
-
-#[expect(clippy::disallowed_methods, reason = "how long a real proxy takes is told by the machine's clock")]
-fn timed(ask: impl FnOnce() -> Answer) -> (Answer, Duration) {
-    let began = std::time::Instant::now();
-    let answer = ask();
-    (answer, began.elapsed())
-}
-
 #[test]
 fn shares_split_the_requests_and_a_cookie_keeps_a_client() {
     let mut manifest = seed();
@@ -283,24 +271,22 @@ fn shares_split_the_requests_and_a_cookie_keeps_a_client() {
     let routes = Routes { generation: "split".into(), shares };
     let Some(world) = World::new("split", "nginx:latest", &manifest, &routes) else { return };
 
-    let fresh: Vec<(Answer, Duration)> = (0..200).map(|_| timed(|| world.get("/"))).collect();
-    let green = fresh.iter().filter(|(answer, _)| answer.body == "app-green").count();
+    let fresh: Vec<Answer> = (0..200).map(|_| world.get("/")).collect();
+    let green = fresh.iter().filter(|answer| answer.body == "app-green").count();
     // 80 expected, standard deviation 7: outside of these bounds once in 10^8.
     assert!((40..=120).contains(&green), "{green} of 200");
 
-    let own = fresh.iter().filter(|(_, took)| *took < HANDED_OVER);
-    for (answer, _) in own.take(10) {
-        let cookie = answer.header("Set-Cookie")[0].split(';').next().unwrap();
-        for _ in 0..5 {
-            let asked = || request(world.port, "GET", "/", &format!("Cookie: {cookie}\r\n"), "").unwrap();
-            let (again, took) = timed(asked);
-            assert!(
-                again.body == answer.body || took >= HANDED_OVER,
-                "{again:?} in {took:?}, not {answer:?}"
-            );
-            assert!(again.header("Set-Cookie").is_empty());
-        }
-    }
+    // What cannot be delivered is handed over, which on a busy machine happens to
+    // a slot that is well. Six answers of one slot by chance: one client in 20.
+    let clients = fresh.iter().take(20).filter(|first| {
+        let cookie = format!("Cookie: {}\r\n", first.header("Set-Cookie")[0].split(';').next().unwrap());
+        let again = |_| request(world.port, "GET", "/", &cookie, "").unwrap();
+        let answers: Vec<Answer> = (0..5).map(again).collect();
+        assert!(answers.iter().all(|answer| answer.header("Set-Cookie").is_empty()), "{answers:?}");
+        answers.iter().all(|answer| answer.body == first.body)
+    });
+    let kept = clients.count();
+    assert!(kept >= 12, "{kept} of 20 clients stayed with their slot");
 }
 
 /// A crash is no deploy: with `resolve`, the request under way at the moment
