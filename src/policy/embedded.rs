@@ -31,17 +31,36 @@ pub struct EmbeddedEngine {
 #[derive(Clone)]
 pub(super) struct Compiled {
     revision: String,
-    interpreter: Interpreter,
+    /// `None` where there is nothing but what is shipped.
+    interpreter: Option<Interpreter>,
     shipped: Arc<[Shipped]>,
 }
 
 impl Compiled {
-    fn decision(&self, package: &str, input: &Value, limit: Duration) -> Result<Option<Value>, Fault> {
+    /// What is shipped needs no look at what OPA would refuse: it is shown to a
+    /// real one in the tests.
+    fn of(bundle: &PolicyBundle, limit: Duration) -> Result<Self, Fault> {
+        let shipped: Arc<[Shipped]> = Shipped::of(bundle).into();
+        let is_all = shipped.len() == bundle.modules().len();
+        let interpreter = if is_all { None } else { Some(Interpreter::of_policies(bundle, limit)?) };
+        Ok(Self { revision: bundle.revision().to_owned(), interpreter, shipped })
+    }
+
+    fn decision(
+        &self,
+        bundle: &PolicyBundle,
+        package: &str,
+        input: &Value,
+        limit: Duration,
+    ) -> Result<Option<Value>, Fault> {
         let shipped = self.shipped.iter().find(|shipped| shipped.package() == package);
         if let Some(decision) = shipped.and_then(|shipped| shipped.decision(input, limit)) {
             return Ok(Some(decision));
         }
-        let mut interpreter = self.interpreter.clone();
+        let mut interpreter = match &self.interpreter {
+            Some(interpreter) => interpreter.clone(),
+            None => Interpreter::of_policies(bundle, limit)?,
+        };
         interpreter.set_input(input)?;
         interpreter.value_of(&format!("data.{package}.decision"), limit)
     }
@@ -128,7 +147,8 @@ pub(super) fn evaluate(
 ) -> Evaluated {
     let revision = bundle.revision().to_owned();
     let result = if bundle.packages().contains(package) {
-        compiled_from(bundle, compiled, limit).and_then(|compiled| compiled.decision(package, input, limit))
+        compiled_from(bundle, compiled, limit)
+            .and_then(|compiled| compiled.decision(bundle, package, input, limit))
     } else {
         Ok(None)
     };
@@ -153,9 +173,7 @@ fn compiled_from(
     if let Some(kept) = kept.filter(|kept| kept.revision == bundle.revision()) {
         return Ok(kept);
     }
-    let interpreter = Interpreter::of_policies(bundle, limit)?;
-    let fresh =
-        Compiled { revision: bundle.revision().to_owned(), interpreter, shipped: Shipped::of(bundle).into() };
+    let fresh = Compiled::of(bundle, limit)?;
     *compiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
     Ok(fresh)
 }

@@ -1,7 +1,6 @@
 //! A real nginx with the generated configuration in front of a stand-in for
 //! the service: what clients, operators and the service see.
 
-
 use rstest::rstest;
 use swiftdeploy::domain::stack::Role;
 use swiftdeploy::domain::{Routes, Share, Slot};

@@ -175,6 +175,9 @@ async fn bring_files(
         let all = !sync.difference.removed.is_empty();
         let upload = if all { &sync.wanted } else { &sync.difference.changed };
         carrier.upload(&Helper::folder(sync.set), upload).await?;
+        if let Some(last) = seen_last(upload, &sync.wanted).filter(|_| running.is_some() && !must_recreate) {
+            carrier.upload(&Helper::folder(sync.set), &last).await?;
+        }
     }
     if let Some(carrier) = carrier {
         carrier.remove().await?;
@@ -184,6 +187,17 @@ async fn bring_files(
         return Ok(Brought::IntoANewOne);
     }
     Ok(Brought::IntoTheSame)
+}
+
+/// What to put there once more so that OPA looks at all of it: it watches only
+/// folders that were there when it started, and below a new one sees nothing.
+fn seen_last(changed: &FileTree, wanted: &FileTree) -> Option<FileTree> {
+    let is_below = |name: &str| name.contains('/');
+    if !changed.0.keys().any(|name| is_below(name)) {
+        return None;
+    }
+    let smallest = wanted.0.iter().filter(|(name, _)| !is_below(name)).min_by_key(|(_, text)| text.len());
+    smallest.map(|(name, text)| FileTree([(name.clone(), text.clone())].into()))
 }
 
 /// The carrier of files, made when it is first needed.
