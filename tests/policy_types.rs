@@ -203,3 +203,66 @@ fn policies_made_by_chance_are_refused_exactly_where_opa_refuses_their_types() {
     assert!(wrong.is_empty(), "OPA takes:\n{wrong}\n\nnot seen:\n{missed}");
     assert!(missed.is_empty(), "not seen:\n{missed}");
 }
+
+/// What is said of a rule; the first of it.
+fn said(rules: &str) -> String {
+    let policies = Policies::empty();
+    policies.write("data.json", "{\"thresholds\": {\"x\": 1}}");
+    policies.write("p.rego", &format!("package p\n\n{rules}\n"));
+    match examine(policies.path()) {
+        Ok(found) => found.into_iter().next().map(|finding| finding.what).unwrap_or_default(),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_in_plain_words() {
+    for (rules, told) in [
+        ("a := count(1)", "count does not take a number; it takes a string, an array, an object or a set"),
+        (
+            "a := concat(\",\", [1, 2])",
+            "concat does not take an array of numbers as its second argument; it takes an array of strings \
+             or a set of strings",
+        ),
+        ("a := 1 + \"a\"", "+ computes with a number, not with a string"),
+        ("a := input.x & [1]", "& computes with a set, not with an array of numbers"),
+        ("a if count(input.x) == \"x\"", "a number is never equal to a string"),
+        ("a if upper(input.x, 1)", "upper gives a string, which is never a number"),
+        ("f(x) := upper(x)\n\na := f(1)", "data.p.f does not take a number; it takes a string"),
+        ("lim := {\"max\": 1}\n\na := lim.maxx", "data.p.lim has no field maxx; it has max"),
+        ("lim := 5\n\na := lim.max", "data.p.lim is a number, which has no fields"),
+        (
+            "a if {\n\tx := [1]\n\tx.b\n}",
+            "x is an array of numbers: its members have numbers, not names as b",
+        ),
+        ("a if {\n\tx := [1]\n\tx[1]\n}", "x is an array of numbers, which has no member 1"),
+        ("s contains 1\n\na if s[\"x\"]", "data.p.s is a set of numbers, which never has x in it"),
+        ("a if {\n\tsome x in 5\n\tx\n}", "a number has no members: some x in 5"),
+        (
+            "f(x, y) := x + y\n\ng(x) := x\n\na if f(1, 2) == 3 with f as g",
+            "`with` replaces a function by one that takes other arguments",
+        ),
+    ] {
+        assert_eq!(said(rules), told, "{rules}");
+    }
+}
+
+/// No policy is too deep or too long to be looked at: what is beyond is `any`.
+#[test]
+fn policies_of_any_size_are_looked_through_in_time() {
+    let start = std::time::Instant::now();
+    // Operators in a row are as deep as they are many, and the interpreter
+    // itself has a limit to that.
+    said(&format!("a := 1{}", " + 1".repeat(10_000)));
+    said(&format!("a := input{}", ".b".repeat(10_000)));
+    // Each is twice what the one before is.
+    let chain: String = (1..1000).map(|number| format!("r{number} := [r{0}, r{0}]\n", number - 1)).collect();
+    assert_eq!(said(&format!("r0 := 1\n{chain}")), "");
+    // Each is looked at again for every one around it. (Deeper ones keep the
+    // interpreter's parser busy, before anything is looked at.)
+    let (open, close) = ("[x | x := ".repeat(4), "]".repeat(4));
+    assert_eq!(said(&format!("a := {open}1{close}")), "");
+    let statements: String = (0..1000).map(|number| format!("\tx{} := x{number}\n", number + 1)).collect();
+    said(&format!("a if {{\n\tx0 := 1\n{statements}}}"));
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
+}

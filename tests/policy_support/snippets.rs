@@ -303,6 +303,7 @@ impl Writer<'_> {
     }
 
     fn expr(&mut self, depth: usize) -> String {
+        let depth = if self.is_calm && self.chance.below(2) == 0 { depth.saturating_sub(1) } else { depth };
         if depth == 0 || self.chance.below(5) == 0 {
             return self.atom();
         }
@@ -382,7 +383,7 @@ impl Writer<'_> {
     }
 
     fn atom(&mut self) -> String {
-        if self.is_calm && self.chance.below(5) != 0 {
+        if self.is_calm && self.chance.below(9) != 0 {
             return self.document();
         }
         match self.chance.below(3) {

@@ -88,7 +88,8 @@ fn is_boolean(value: &Value) -> bool {
 /// Whether a file says what documents look like by a schema, by which OPA then
 /// judges types.
 pub(super) fn has_schemas(module: &Module) -> bool {
-    blocks(module.package.span.source.get_contents()).iter().any(|block| block.yaml.contains("schemas"))
+    let source = module.package.span.source.get_contents();
+    source.contains("schemas") && blocks(source).iter().any(|block| block.yaml.contains("schemas"))
 }
 
 /// The blocks that begin at the start of a line. A block ends at the first

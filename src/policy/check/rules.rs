@@ -1,6 +1,7 @@
 //! Which rules there are, and which cannot stand beside each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use regorus::unstable::{Expr, Rule, RuleHead, Span};
 use serde_json::Value;
@@ -32,6 +33,9 @@ pub(super) struct Definition {
 /// by which the other checks speak of one.
 pub(super) struct Rules {
     all: Vec<Definition>,
+    /// Every path that leads to a rule or through where one lies.
+    known: BTreeSet<Path>,
+    functions: BTreeMap<Path, usize>,
 }
 
 impl Rules {
@@ -41,7 +45,15 @@ impl Rules {
             let package = package_of(module);
             all.extend(module.policy.iter().map(|rule| definition(&package, rule)));
         }
-        Self { all }
+        let mut known = BTreeSet::new();
+        let mut functions = BTreeMap::new();
+        for rule in &all {
+            known.extend((1..=rule.path.len()).map(|length| rule.path[..length].to_vec()));
+            if let Kind::Function(arity) = rule.kind {
+                functions.entry(rule.path.clone()).or_insert(arity);
+            }
+        }
+        Self { all, known, functions }
     }
 
     pub(super) fn all(&self) -> &[Definition] {
@@ -50,18 +62,14 @@ impl Rules {
 
     /// Whether a package has a rule whose name begins so.
     pub(super) fn has(&self, package: &[Part], name: &str) -> bool {
-        self.all.iter().any(|rule| {
-            rule.path.strip_prefix(package).and_then(|rest| rest.first())
-                == Some(&Part::Name(name.to_owned()))
-        })
+        let mut path = package.to_vec();
+        path.push(Part::Name(name.to_owned()));
+        self.known.contains(&path)
     }
 
     /// The function at exactly this path: its number of arguments.
     pub(super) fn function(&self, path: &[Part]) -> Option<usize> {
-        self.all.iter().find_map(|rule| match rule.kind {
-            Kind::Function(arity) if rule.path == path => Some(arity),
-            _ => None,
-        })
+        self.functions.get(path).copied()
     }
 }
 
@@ -107,8 +115,7 @@ fn one_kind_for_a_name(rules: &Rules, found: &mut Vec<Finding>) {
         }
     }
     for rule in rules.all() {
-        let above =
-            first.iter().find(|(path, _)| path.len() < rule.path.len() && rule.path.starts_with(path));
+        let above = (1..rule.path.len()).find_map(|length| first.get_key_value(&rule.path[..length]));
         if let Some((path, known)) = above {
             found.push(refused(
                 &rule.span,
@@ -155,13 +162,16 @@ fn apart_from_packages_and_data(
     data: &Value,
     found: &mut Vec<Finding>,
 ) {
+    let packages: BTreeSet<Path> = modules.iter().map(|module| package_of(module)).collect();
     for rule in rules.all().iter().filter(|rule| is_static(&rule.path)) {
-        let package =
-            modules.iter().map(|module| package_of(module)).find(|package| package.starts_with(&rule.path));
+        // What a path begins is next to it in the order.
+        let next =
+            packages.range::<[Part], _>((Bound::Included(rule.path.as_slice()), Bound::Unbounded)).next();
+        let package = next.filter(|package| package.starts_with(&rule.path));
         if let Some(package) = package {
             found.push(refused(
                 &rule.span,
-                format!("{} is also where the package {} lies", shown(&rule.path), shown(&package)),
+                format!("{} is also where the package {} lies", shown(&rule.path), shown(package)),
             ));
         }
         if is_in(data, &rule.path) {

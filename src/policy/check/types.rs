@@ -54,10 +54,10 @@ pub(super) fn check(modules: &[ModuleRef], found: &mut Vec<Finding>) {
     }
     let mut definitions = lowered(modules);
     let functions = Functions::of(&definitions);
-    let is_function = |term: &Term| functions.has(term);
+    let is_uncalled = |target: &Term, value: &Term| functions.are_uncalled(target, value);
     for definition in &mut definitions {
         if let Ok(rule) = &mut definition.rule {
-            expand::expand(rule, &is_function);
+            expand::expand(rule, &is_uncalled);
         }
     }
     let mut index = deps::Index::default();
@@ -77,10 +77,10 @@ pub(super) fn check(modules: &[ModuleRef], found: &mut Vec<Finding>) {
     for number in order {
         let Definition { ground, rule } = &mut definitions[number];
         let checked = match rule {
-            Err(lower::Unmodelled) => None,
+            Err(lower::Unmodelled) => Outcome::Unknown,
             Ok(rule) => {
                 if let Err(lower::Unmodelled) = order::order(rule, &arity) {
-                    None
+                    Outcome::Unknown
                 } else {
                     dynamics::rewrite(rule);
                     checked(rule, &data, found)
@@ -88,9 +88,11 @@ pub(super) fn check(modules: &[ModuleRef], found: &mut Vec<Finding>) {
             }
         };
         match checked {
-            None => data.insert(ground, &Type::any()),
-            Some(Some(of)) => data.insert(ground, &of),
-            Some(None) => {}
+            // What a rule gives that is wrong, nobody is to trip over again.
+            Outcome::Unknown | Outcome::Wrong { is_ground: true } => data.insert(ground, &Type::any()),
+            Outcome::Given(Some(of)) => data.insert(ground, &of),
+            Outcome::Given(None) => {}
+            Outcome::Wrong { is_ground: false } => data.touch(ground),
         }
     }
 }
@@ -128,7 +130,19 @@ impl Functions {
         functions
     }
 
-    /// Whether a term names a function; `with` takes these uncalled.
+    /// OPA's `validateWith`: a function's name stays, and for a function any
+    /// rule's does.
+    fn are_uncalled(&self, target: &Term, value: &Term) -> bool {
+        self.has(value) || (self.has(target) && self.is_rule(value))
+    }
+
+    fn is_rule(&self, term: &Term) -> bool {
+        let Term::Ref(reference) = term else { return false };
+        let path: Option<Vec<Value>> = reference.path.iter().map(Term::constant).collect();
+        reference.head == Head::Data && path.is_some_and(|path| self.all.contains(&path))
+    }
+
+    /// Whether a term names a function.
     fn has(&self, term: &Term) -> bool {
         let Term::Ref(reference) = term else { return false };
         match &reference.head {
@@ -152,9 +166,19 @@ impl Functions {
     }
 }
 
-/// The type of what a rule gives; `None` where that is not to be known, and
-/// of nothing where OPA, too, knows nothing: its `checkRule`.
-fn checked(rule: &Rule, data: &Node, found: &mut Vec<Finding>) -> Option<Known> {
+/// What came of looking at a rule.
+enum Outcome {
+    /// What it gives, as far as OPA knows that too.
+    Given(Known),
+    /// It was not looked at.
+    Unknown,
+    Wrong {
+        is_ground: bool,
+    },
+}
+
+/// The type of what a rule gives: OPA's `checkRule`.
+fn checked(rule: &Rule, data: &Node, found: &mut Vec<Finding>) -> Outcome {
     let mut checker = Checker::new(data, &rule.names);
     let (known, problems) = checker.body(None, &rule.body);
     let mut env = Env { known, around: None };
@@ -178,13 +202,13 @@ fn checked(rule: &Rule, data: &Node, found: &mut Vec<Finding>) -> Option<Known> 
         }
     };
     if checker.is_exhausted() {
-        return None;
+        return Outcome::Unknown;
     }
     if problems.is_empty() {
-        return Some(of);
+        return Outcome::Given(of);
     }
     found.extend(problems.into_iter().map(|Problem { span, what, .. }| refused(&span, what)));
-    None
+    Outcome::Wrong { is_ground: rule.path.iter().all(|part| matches!(part, Term::Constant(_))) }
 }
 
 /// The type at the constant part of a rule's path: OPA's `nestedObject`.

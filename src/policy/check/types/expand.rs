@@ -6,14 +6,15 @@ use regorus::unstable::Span;
 
 use super::term::{Call, Comprehension, Expr, Head, Kind, Rule, RuleHead, Term, append, fresh};
 
-/// Whether a path is a function's, which `with` takes uncalled.
-pub(super) type IsFunction<'a> = &'a dyn Fn(&Term) -> bool;
+/// Whether `with` takes a value for a target as it stands, because both are
+/// functions or may be.
+pub(super) type IsUncalled<'a> = &'a dyn Fn(&Term, &Term) -> bool;
 
 /// Takes a rule apart.
-pub(super) fn expand(rule: &mut Rule, is_function: IsFunction<'_>) {
+pub(super) fn expand(rule: &mut Rule, is_uncalled: IsUncalled<'_>) {
     let span = rule.span.clone();
     let mut names = std::mem::take(&mut rule.names);
-    let mut expander = Expander { names: &mut names, is_function };
+    let mut expander = Expander { names: &mut names, is_uncalled };
     for part in &mut rule.path {
         if !matches!(part, Term::Var(_) | Term::Constant(_)) {
             expander.name_it(part, &span, &mut rule.body);
@@ -39,7 +40,7 @@ pub(super) fn expand(rule: &mut Rule, is_function: IsFunction<'_>) {
 
 struct Expander<'a> {
     names: &'a mut Vec<String>,
-    is_function: IsFunction<'a>,
+    is_uncalled: IsUncalled<'a>,
 }
 
 impl Expander<'_> {
@@ -63,7 +64,7 @@ impl Expander<'_> {
         let span = expr.span.clone();
         for (target, value) in &mut expr.with {
             self.term(value, &span, into);
-            if value.is_evaluated() && !(self.is_function)(value) && !(self.is_function)(target) {
+            if value.is_evaluated() && !(self.is_uncalled)(target, value) {
                 self.name_it(value, &span, into);
             }
         }

@@ -42,6 +42,14 @@ impl Node {
         }
     }
 
+    /// Lets a document be there, of which nothing is known.
+    pub(super) fn touch(&mut self, path: &[Value]) {
+        let mut at = self;
+        for key in path.iter().take(DEEPEST) {
+            at = at.children.entry(key.clone()).or_default();
+        }
+    }
+
     fn leaves(&self, path: &mut Vec<Value>, into: &mut Vec<(Vec<Value>, Type)>) {
         for (key, child) in &self.children {
             path.push(key.clone());
