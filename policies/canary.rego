@@ -654,15 +654,17 @@ too_slow := [{
 
 # Durations of some requests say nothing about the others. Counter and histogram
 # are written one after the other, so a scrape may see a request in one of them
-# alone: 5 requests and 5 % of them may lack a duration. More durations than
-# requests are no fault: a histogram without paths has the health checks too.
+# alone: unknown is what lacks more than 5 durations and more than 5 %. More
+# durations than requests are no fault: a histogram without paths has the health
+# checks too.
 durations_may_lack := {"requests": 5, "percent": 5}
 
 has_few_durations if {
 	is_measured
 	is_count(facts.requests)
 	lacking := facts.requests - durations
-	lacking * 100 > (durations_may_lack.requests * 100) + (durations_may_lack.percent * facts.requests)
+	lacking > durations_may_lack.requests
+	lacking * 100 > durations_may_lack.percent * facts.requests
 }
 
 # How many durations the histogram has; undefined without any.

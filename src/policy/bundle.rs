@@ -130,6 +130,13 @@ impl PolicyBundle {
         if modules.is_empty() {
             return Err(unusable(format!("{}: there is no .rego file", dir.display())));
         }
+        if let Some(beside) = modules.iter().find(|module| is_below_thresholds(&module.package)) {
+            return Err(unusable(format!(
+                "{}: the package {} lies in data.{THRESHOLDS}, where the limits of data.json are; \
+                 give it another name",
+                beside.shown, beside.package
+            )));
+        }
         let data = parse_data(data_file, &read.data)?;
         let revision = revision_of(&modules, &read.data);
         Ok(Self { modules, tests, data, data_text: read.data, revision })
@@ -180,6 +187,12 @@ impl PolicyBundle {
     pub fn revision(&self) -> &str {
         &self.revision
     }
+}
+
+/// Rules there would be limits that are not in `data.json`. OPA takes them; what
+/// the engines then read differs.
+fn is_below_thresholds(package: &str) -> bool {
+    package.split(['.', '[']).next() == Some(THRESHOLDS)
 }
 
 /// The files of a folder as they were written.

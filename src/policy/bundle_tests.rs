@@ -131,6 +131,17 @@ fn data_that_only_opa_would_load_is_refused(#[case] name: &str) {
     assert!(reason.contains(name) && reason.contains("move its content to data.json"), "{reason}");
 }
 
+/// One engine would read them as limits, and another would not.
+#[rstest]
+#[case("thresholds")]
+#[case("thresholds.weekend")]
+#[case("thresholds[\"weekend\"]")]
+fn package_among_the_limits_is_refused(#[case] package: &str) {
+    let reason =
+        unusable(&folder(&[DATA, ("more.rego", &format!("package {package}\n\nmin_requests := 1000\n"))]));
+    assert!(reason.contains("more.rego: the package") && reason.contains("give it another name"), "{reason}");
+}
+
 #[test]
 fn file_without_a_package_line_is_named_with_its_line() {
     let reason = unusable(&folder(&[DATA, ("a.rego", "# text\n\nallow := true\n")]));

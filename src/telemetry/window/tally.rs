@@ -73,12 +73,13 @@ fn is_counted(change: &Change<'_>) -> bool {
 }
 
 /// Whether a status is 500 to 599. A class such as `5xx`, which some clients
-/// write instead of codes, is exactly that range. `None` when it is neither:
-/// such requests must not pass for good ones.
+/// write instead of codes, is exactly that range. `None` when it is no status of
+/// HTTP (a gRPC code, or the 0 of a handler that broke off): such requests must
+/// not pass for good ones.
 fn is_server_error(status: Option<&str>) -> Option<bool> {
     let status = status?;
     if let Ok(code) = status.parse::<u32>() {
-        return Some((500..=599).contains(&code));
+        return (100..=599).contains(&code).then_some(code >= 500);
     }
     let class = status.strip_suffix("xx").or_else(|| status.strip_suffix("XX"))?;
     class.parse::<u32>().ok().filter(|digit| (1..=5).contains(digit)).map(|digit| digit == 5)
@@ -102,8 +103,13 @@ mod tests {
     #[case("503", Some(true))]
     #[case("599", Some(true))]
     #[case("600", Some(false))]
-    #[case("50", Some(false))]
-    #[case("5000", Some(false))]
+    #[case("100", Some(false))]
+    #[case("99", None)]
+    #[case("0", None)]
+    #[case("13", None)]
+    #[case("50", None)]
+    #[case("600", None)]
+    #[case("5000", None)]
     #[case("5xx", Some(true))]
     #[case("5XX", Some(true))]
     #[case("2xx", Some(false))]
