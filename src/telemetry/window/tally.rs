@@ -102,7 +102,6 @@ mod tests {
     #[case("500", Some(true))]
     #[case("503", Some(true))]
     #[case("599", Some(true))]
-    #[case("600", Some(false))]
     #[case("100", Some(false))]
     #[case("99", None)]
     #[case("0", None)]
