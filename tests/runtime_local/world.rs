@@ -2,12 +2,13 @@
 //! the test is over, however it ends.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use swiftdeploy::clock::SystemClock;
+use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::stack::{ContainerSpec, PublishedPort, Role, Stack};
 use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::local::{LocalOptions, LocalRuntime};
@@ -222,6 +223,26 @@ pub fn lives(pid: u32) -> bool {
 pub fn signal(name: &str, pid: u32) {
     let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(sent.unwrap().success());
+    // A signal is delivered later than it is sent: until then a thread on
+    // another processor may still answer.
+    let stopped = || has_stopped(pid);
+    if name == "STOP" {
+        let end = SystemClock.instant() + PATIENCE;
+        while !stopped() && SystemClock.instant() < end {
+            std::thread::yield_now();
+        }
+        assert!(stopped(), "process {pid} does not stop");
+    }
+}
+
+/// Whether no thread of a process runs any more, by state T in `proc(5)`.
+fn has_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The name before it may hold anything, parentheses too.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
 }
 
 fn spec(role: Role, service: &str) -> ContainerSpec {
