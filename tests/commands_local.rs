@@ -203,3 +203,15 @@ fn schema_completions_and_manual_are_printed() {
     }
     world.run(&["man"]).ends_with(0).says(".TH swiftdeploy");
 }
+
+#[test]
+fn the_actor_on_record_is_the_one_of_the_user_database() {
+    let world = World::local();
+    let output = world.command(&["validate"]).env("USER", "somebody-else").env_remove("LOGNAME").output();
+    world::Ran::of(&output.unwrap()).ends_with(0);
+    let user = world.tool("id", &["-un"]).ends_with(0).out;
+    let history = world.read("history.jsonl");
+    let record: serde_json::Value = serde_json::from_str(history.lines().next().unwrap()).unwrap();
+    let actor = record["actor"].as_str().unwrap();
+    assert!(actor.starts_with(&format!("{}@", user.trim())), "{actor}");
+}

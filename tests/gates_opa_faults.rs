@@ -29,7 +29,8 @@ use swiftdeploy::policy::{Decision, PolicyBundle, Verdict};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use world::{World, free_port};
+use world::World;
+use world::ports::free_port;
 
 /// `policy.timeout` as shipped.
 const TIMEOUT: Duration = Duration::from_millis(500);

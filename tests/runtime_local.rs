@@ -25,6 +25,8 @@ mod lifetime;
 mod observing;
 #[path = "runtime_local/platform.rs"]
 mod platform;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "runtime_local/promises.rs"]
 mod promises;
 #[path = "runtime_local/releases.rs"]

@@ -8,7 +8,7 @@ use super::args::Common;
 use super::failure::Failure;
 use crate::clock::SystemClock;
 use crate::domain::Target;
-use crate::engine::{Engine, OpenError, Options, RealParts};
+use crate::engine::{Engine, OpenError, Options, Project, RealParts};
 use crate::history::Actor;
 use crate::manifest::{Document, ManifestError};
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
@@ -97,6 +97,21 @@ pub(super) async fn target_for_files(common: &Common) -> Result<Target, Failure>
     }
 }
 
+/// The folder, for what needs no more than its files. One without a manifest
+/// and anything else of ours is none.
+pub(super) fn project(common: &Common) -> Result<Project, Failure> {
+    let project = Project::of(&common.manifest).map_err(|error| {
+        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
+    })?;
+    if project.is_begun() || project.policies().is_dir() {
+        return Ok(project);
+    }
+    match Document::load(&common.manifest) {
+        Err(error @ ManifestError::NotFound { .. }) => Err(unusable(&error)),
+        _ => Ok(project),
+    }
+}
+
 fn unusable(error: &ManifestError) -> Failure {
     Failure::new(error.to_string(), error.next_step())
 }
@@ -118,12 +133,15 @@ pub(super) fn engine(common: &Common, target: Target) -> Result<Engine, Failure>
     )
 }
 
-/// Who acts: `user@host`.
+/// Who acts: `user@host`, by the user database. The environment can say
+/// anything, and says nothing in cron or a container.
 fn actor() -> Actor {
-    let user = ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| "unknown".into());
+    let uid = rustix::process::getuid().as_raw();
+    let name = sysinfo::Users::new_with_refreshed_list().ok().and_then(|users| {
+        let user = users.iter().find(|user| **user.id() == uid)?;
+        Some(user.name().to_owned())
+    });
+    let user = name.unwrap_or_else(|| format!("uid {uid}"));
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
     Actor(format!("{user}@{host}"))
 }

@@ -118,7 +118,20 @@ impl Core {
         self.record_as(Actor("swiftdeploy".into()), entry).await
     }
 
+    /// Why the folder is no project: it holds neither a manifest nor anything
+    /// of ours.
+    pub(super) fn no_project(&self) -> Option<ManifestError> {
+        if self.project.is_begun() {
+            return None;
+        }
+        self.document().err().filter(|error| matches!(error, ManifestError::NotFound { .. }))
+    }
+
+    /// A folder that is no project gets no history either.
     async fn record_as(&self, actor: Actor, entry: Entry) -> Result<(), HistoryError> {
+        if self.no_project().is_some() {
+            return Ok(());
+        }
         let history = self.history()?;
         let at = self.clock.wall();
         let written = tokio::task::spawn_blocking(move || history.append_as(&actor, at, entry)).await;

@@ -93,7 +93,7 @@ async fn ask_within(policy: &dyn PolicyEngine, loading: Duration, package: &str,
 
 /// A decision in a few words, for the step that asked.
 pub(super) fn told(decision: &Decision) -> String {
-    format!("{} by {} in {:.1} ms", decision.verdict, decision.engine.name, decision.took.as_secs_f64() * 1e3)
+    format!("{} by {} in {:.1} ms", decision.word(), decision.engine.name, decision.took.as_secs_f64() * 1e3)
 }
 
 /// The lines that say why a decision does not let through.

@@ -56,6 +56,13 @@ impl Project {
         self.root.join(".swiftdeploy")
     }
 
+    /// Whether the tool has written here before, whatever became of the
+    /// manifest.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.state().exists() || self.root.join("history.jsonl").exists()
+    }
+
     /// A file of the tool's own.
     #[must_use]
     pub fn state_file(&self, name: &str) -> PathBuf {

@@ -84,15 +84,10 @@ impl Engine {
         Some(outcome)
     }
 
-    /// Why nothing may be written into the folder: it holds neither a manifest
-    /// nor anything of ours. The checks and the report tell that themselves.
+    /// Why there is nothing to do in the folder: it is no project. The checks
+    /// tell that themselves.
     fn no_project(&self, action: &Action) -> Option<ManifestError> {
-        if matches!(action, Action::Validate | Action::ExportAudit { .. })
-            || self.core.project.state().exists()
-        {
-            return None;
-        }
-        self.core.document().err().filter(|error| matches!(error, ManifestError::NotFound { .. }))
+        if *action == Action::Validate { None } else { self.core.no_project() }
     }
 
     /// Makes sure that what the operation must remember can be written, before

@@ -9,11 +9,12 @@
 //! whole history together with the head. Against that only a copy of the head
 //! elsewhere helps: the report prints it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
+mod finding;
+
+pub use finding::{Fault, FaultKind, Loss, VerifyReport};
 
 use super::chain::Link;
 use super::error::HistoryError;
@@ -22,100 +23,6 @@ use super::reading::{ReadLine, read_checked};
 use super::record::{Entry, Record};
 use super::rotate::REMOVAL;
 use super::store::LOSS;
-
-/// What a check of the whole history found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VerifyReport {
-    /// Records that were read, up to the first fault.
-    pub records: u64,
-    /// Files that hold them.
-    pub parts: usize,
-    /// The number of the first record; more than 1 where old parts were
-    /// removed to keep the history below its limit.
-    pub first_seq: Option<u64>,
-    /// The number of the last record that was read.
-    pub last_seq: Option<u64>,
-    /// The hash of the last record that was read: kept elsewhere, it proves
-    /// this history against any later rewriting.
-    pub last_hash: Option<String>,
-    /// The first thing that is wrong.
-    pub fault: Option<Fault>,
-    /// Losses that the history itself tells of.
-    pub losses: Vec<Loss>,
-    /// What is worth knowing but no fault.
-    pub remarks: Vec<String>,
-}
-
-/// The first thing that is wrong with a history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, counted from 1; 0 where it is about the end of the history.
-    pub line: u64,
-    /// What is wrong.
-    #[serde(flatten)]
-    pub kind: FaultKind,
-}
-
-/// What is wrong with a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "fault", rename_all = "snake_case")]
-pub enum FaultKind {
-    /// The line is no record.
-    NotARecord {
-        /// Why not.
-        reason: String,
-    },
-    /// The line is not the one that was written.
-    Edited {
-        /// The record's number.
-        seq: u64,
-    },
-    /// Records are missing before this line, or, with line 0, at the end.
-    Missing {
-        /// The first missing record.
-        from: u64,
-        /// The last missing record.
-        to: u64,
-    },
-    /// A record stands where another belongs.
-    Moved {
-        /// The number that belongs here.
-        expected: u64,
-        /// The number that stands here.
-        found: u64,
-    },
-    /// A part's name is not that of its first record.
-    Misnamed {
-        /// The number in the name.
-        named: u64,
-        /// The number of the first record.
-        found: u64,
-    },
-    /// The newest record is not the one that was written last.
-    Rewritten {
-        /// The record's number.
-        seq: u64,
-    },
-}
-
-/// A loss that the history itself tells of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    /// The record that tells of it.
-    pub seq: u64,
-    /// What it says.
-    pub detail: String,
-}
-
-impl VerifyReport {
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub fn is_intact(&self) -> bool {
-        self.fault.is_none()
-    }
-}
 
 /// Reads the whole history and checks it against itself and the head. Memory
 /// does not grow with it; nothing is changed.
@@ -321,72 +228,19 @@ impl Check {
     }
 
     pub(super) fn report(self, fault: Option<Fault>) -> VerifyReport {
+        let first_seq = self.first.map(|(first, _)| first.link.seq);
+        // Who is to blame shows only in later records, which were read as well.
+        let before = fault.as_ref().and_then(|fault| fault.kind.first_bad()).zip(first_seq);
+        let records = before.map_or(self.records, |(bad, first)| bad.saturating_sub(first).min(self.records));
         VerifyReport {
-            records: self.records,
+            records,
             parts: self.parts,
-            first_seq: self.first.map(|(first, _)| first.link.seq),
-            last_seq: self.last.as_ref().map(|last| last.link.seq),
-            last_hash: self.last.map(|last| last.link.hash),
+            first_seq,
+            last_seq: first_seq.filter(|_| records > 0).map(|first| first + records - 1),
+            last_hash: self.last.filter(|_| fault.is_none()).map(|last| last.link.hash),
             fault,
             losses: self.losses,
             remarks: self.remarks,
         }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotARecord { reason } => write!(f, "the line is not a record: {reason}"),
-            Self::Edited { seq } => write!(f, "record {seq} was edited"),
-            Self::Missing { from, to } if from == to => write!(f, "record {from} is missing"),
-            Self::Missing { from, to } => write!(f, "records {from} to {to} are missing"),
-            Self::Moved { expected, found } => {
-                write!(f, "record {found} stands where record {expected} belongs")
-            }
-            Self::Misnamed { named, found } => {
-                write!(f, "the file is named after record {named} but begins with record {found}")
-            }
-            Self::Rewritten { seq } => write!(f, "record {seq} is not the one that .swiftdeploy/head names"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}, at the end: {}", self.file.display(), self.kind),
-            line => write!(f, "{}:{line}: {}", self.file.display(), self.kind),
-        }
-    }
-}
-
-impl fmt::Display for VerifyReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let files = if self.parts == 1 { "file" } else { "files" };
-        match (&self.fault, self.first_seq, self.last_seq, &self.last_hash) {
-            (Some(fault), ..) => {
-                write!(
-                    f,
-                    "chain BROKEN after {} good records in {} {files}\n{fault}",
-                    self.records, self.parts
-                )?;
-            }
-            (None, Some(first), Some(last), Some(hash)) => {
-                write!(
-                    f,
-                    "chain intact: records {first} to {last} in {} {files}\nhead {last} {hash}",
-                    self.parts
-                )?;
-            }
-            (None, ..) => write!(f, "no history yet")?,
-        }
-        for loss in &self.losses {
-            write!(f, "\nloss noted in record {}: {}", loss.seq, loss.detail)?;
-        }
-        for remark in &self.remarks {
-            write!(f, "\nnote: {remark}")?;
-        }
-        Ok(())
     }
 }

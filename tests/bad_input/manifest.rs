@@ -4,6 +4,28 @@ use rstest::rstest;
 
 use super::untouched::{Untouched, initialised};
 
+/// Every command that needs a project.
+const COMMANDS: &[&[&str]] = &[
+    &["init"],
+    &["plan"],
+    &["deploy"],
+    &["promote", "canary"],
+    &["promote", "stable"],
+    &["rollback"],
+    &["status", "--once"],
+    &["chaos", "recover"],
+    &["load", "--for", "1s"],
+    &["audit"],
+    &["audit", "verify"],
+    &["logs", "proxy"],
+    &["metrics"],
+    &["policy", "ask", "infra"],
+    &["policy", "explain", "infra"],
+    &["policy", "replay"],
+    &["policy", "test"],
+    &["teardown", "--yes"],
+];
+
 /// Where the target is named: in the manifest, which cannot be read, or not.
 const WAYS: [&[&str]; 2] = [&[], &["--target", "local"]];
 
@@ -14,7 +36,7 @@ fn a_missing_manifest_is_named_and_leaves_no_trace() {
     std::fs::create_dir(&elsewhere).unwrap();
     let before = Untouched::of(&world);
     for way in WAYS {
-        for command in [&["deploy"][..], &["init"], &["plan"], &["rollback"], &["status", "--once"]] {
+        for command in COMMANDS {
             let args = [command, way, &["--manifest", "elsewhere/manifest.yaml"]].concat();
             world
                 .run(&args)
@@ -22,9 +44,19 @@ fn a_missing_manifest_is_named_and_leaves_no_trace() {
                 .says("there is no manifest at")
                 .says("elsewhere/manifest.yaml")
                 .says("next:  write a starter with `swiftdeploy new`");
+            let left = std::fs::read_dir(&elsewhere).unwrap().count();
+            assert_eq!(left, 0, "{command:?} left something in a folder that is no project");
         }
     }
-    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "no history of a project that is none");
+    for way in WAYS {
+        let args = [&["validate", "--manifest", "elsewhere/manifest.yaml"], way].concat();
+        world
+            .run(&args)
+            .ends_with(1)
+            .says("FAIL  YAML valid            there is no manifest at")
+            .says("next:  write a starter with `swiftdeploy new`");
+        assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "the checks leave no history of it");
+    }
     before.holds();
 }
 

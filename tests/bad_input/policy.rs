@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::fake::{Fake, Reply};
 use super::untouched::{Untouched, initialised};
-use super::world::{World, free_port};
+use super::world::World;
+use super::world::ports::free_port;
 
 /// What an engine that works says to everything asked of it here.
 struct Good {

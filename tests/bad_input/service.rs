@@ -34,6 +34,22 @@ fn a_program_that_is_not_there_fails_the_check_by_name() {
 }
 
 #[test]
+fn a_port_that_another_projects_proxy_has_is_told_with_its_folder() {
+    let first = initialised();
+    first.run(&["deploy"]).ends_with(0);
+    let second = initialised();
+    let (own, taken) = (format!("port: {}\n", second.port), format!("port: {}\n", first.port));
+    second.edit_manifest(|text| text.replace(&own, &taken));
+    second
+        .run(&["deploy"])
+        .ends_with(1)
+        .says(&format!("port {} is taken by swiftdeploy (pid ", first.port))
+        .says(&format!("the proxy of {}", first.root().canonicalize().unwrap().display()))
+        .says("change nginx.port in the manifest");
+    assert!(second.processes().is_empty(), "nothing was started");
+}
+
+#[test]
 fn a_taken_port_is_told_with_the_owners_name_and_pid() {
     let world = initialised();
     let _listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, world.port)).unwrap();

@@ -74,7 +74,7 @@ struct Listening {
 
 impl App {
     pub fn start(id: &str) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, super::world::free_port())).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, super::world::ports::free_port())).unwrap();
         let address = listener.local_addr().unwrap();
         let counted = Counted { served: 1000, failed: 0, uptime: 3600, spoilt: Spoilt::No };
         let app = Self {

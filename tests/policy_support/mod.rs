@@ -11,13 +11,15 @@
 #[path = "../support/eventually.rs"]
 pub mod eventually;
 pub mod fixtures;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/skipped.rs"]
 #[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]
 mod skipped;
 pub mod snippets;
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -144,7 +146,7 @@ impl Drop for RunningOpa {
 
 /// An address on which nothing listens.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, ports::free_port()).into()
 }
 
 /// The limits of the starters.

@@ -11,8 +11,9 @@ use swiftdeploy::render;
 
 use super::docker::{Docker, readable_folder, write};
 use super::http::{get, request};
+use super::ports::free_port;
 use super::render_support::{full, seed};
-use super::{free_port, run, skipped, wait_for};
+use super::{run, skipped, wait_for};
 
 /// What the engine was told about a container.
 #[derive(Deserialize)]

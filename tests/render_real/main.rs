@@ -15,6 +15,8 @@ mod docker;
 mod http;
 mod nginx;
 mod opa;
+#[path = "../support/ports.rs"]
+mod ports;
 mod proxy;
 #[path = "../support/skipped.rs"]
 mod skipped;
@@ -43,9 +45,4 @@ fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("{what}: {last}")
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

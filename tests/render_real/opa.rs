@@ -8,8 +8,9 @@ use swiftdeploy::render;
 
 use super::docker::write;
 use super::http::{Answer, get, request};
+use super::ports::free_port;
 use super::render_support::{full, seed};
-use super::{free_port, run, skipped, wait_for};
+use super::{run, skipped, wait_for};
 
 #[test]
 fn rules_pass_the_strict_check_and_the_formatter() {

@@ -10,8 +10,9 @@ use swiftdeploy::runtime::LONGEST_REQUEST;
 
 use super::docker::{Docker, readable_folder, write};
 use super::http::{Answer, get, posts_over_one_connection, request};
+use super::ports::free_port;
 use super::render_support::seed;
-use super::{free_port, nginx, wait_for};
+use super::{nginx, wait_for};
 
 /// Stands in for the service: says who it is and what it was told.
 const STAND_IN: &str = r"

@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use swiftdeploy::domain::{Routes, Share, Slot};
 use swiftdeploy::runtime::{CheckStatus, Health, PortOwner, Runtime, RuntimeError};
 
-use super::world::{World, free_port, lives, pid, signal};
+use super::ports::free_port;
+use super::world::{World, lives, pid, signal};
 
 fn nothing_routed(generation: &str) -> Routes {
     Routes { generation: generation.into(), shares: vec![] }

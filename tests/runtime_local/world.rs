@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::local::{LocalOptions, LocalRuntime};
 use swiftdeploy::runtime::{Health, Instance, Observed, ProxyConfigSource, ProxyRules, Runtime, StackFiles};
 
+use super::ports::free_port;
 use super::runtime_suite::eventually;
 
 /// Longer than anything takes on a busy machine.
@@ -205,17 +206,13 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
 }
 
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
 pub fn pid(instance: &Instance) -> u32 {
     instance.id.split('@').next().unwrap().parse().unwrap()
 }
 
 /// Whether a process lives; a zombie does not.
 pub fn lives(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").unwrap().1.starts_with('Z'))
 }
 

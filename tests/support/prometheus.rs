@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::world::{free_port, request, skipped, until};
+use super::world::ports::free_port;
+use super::world::{request, skipped, until};
 
 /// How long the server may take to start, and to see something; it takes a
 /// second or two on an idle machine.

@@ -4,15 +4,13 @@ use std::process::ExitCode;
 
 use super::super::args::Common;
 use super::super::failure::Failure;
+use super::super::open;
 use super::super::print::{complain, line};
-use crate::engine::Project;
 use crate::history;
 
 /// Checks the chain; exit 1 when it is broken.
 pub(in super::super) fn verify(common: &Common) -> Result<ExitCode, Failure> {
-    let project = Project::of(&common.manifest).map_err(|error| {
-        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
-    })?;
+    let project = open::project(common)?;
     let report = history::verify(project.root())
         .map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
     if common.json {

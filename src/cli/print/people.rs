@@ -175,7 +175,7 @@ impl Printer for People {
 
 /// `PASS` with its colour.
 pub(in super::super) fn verdict(decision: &Decision, paint: Paint) -> String {
-    let word = decision.verdict.as_str();
+    let word = decision.word();
     match decision.verdict {
         Verdict::Pass => paint.good(word),
         Verdict::Fail => paint.bad(word),

@@ -23,7 +23,10 @@ const PROXY: &str = "proxy configuration";
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let failed = checks(context).await;
     let refused = policies_refused(context).await;
-    let next = "correct what is marked FAIL, then repeat";
+    let next = match context.core.document() {
+        Err(error @ ManifestError::NotFound { .. }) => error.next_step(),
+        _ => "correct what is marked FAIL, then repeat".into(),
+    };
     match (failed, refused) {
         (0, None) => Ok("all five checks pass".into()),
         (failed, None) => Err(Halt::failed(format!("{failed} of 5 checks failed"), next)),
@@ -79,7 +82,7 @@ fn manifest_fails(context: &Context, error: &ManifestError) -> usize {
     let is_yaml = error.problems().iter().any(|problem| problem.key().is_some());
     let first = if is_yaml { pass("the file is YAML".into()) } else { fail(error.to_string()) };
     let second =
-        if is_yaml { fail(error.to_string()) } else { fail("not checked: the file is not YAML".into()) };
+        if is_yaml { fail(error.to_string()) } else { fail("not checked: there is no YAML to read".into()) };
     tell(context, YAML, Ok(first), Duration::ZERO);
     tell(context, FIELDS, Ok(second), Duration::ZERO);
     for name in [IMAGE, PORT, PROXY] {

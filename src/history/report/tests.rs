@@ -124,6 +124,7 @@ fn an_empty_history_has_a_report_too() {
 fn a_broken_chain_stands_at_the_top() {
     let records = story("");
     let mut chain = intact(&records);
+    chain.records = 3;
     chain.fault = Some(super::super::Fault {
         file: "/srv/shop/history.jsonl".into(),
         line: 4,
@@ -132,7 +133,7 @@ fn a_broken_chain_stands_at_the_top() {
     let report = markdown(records, &chain, at(600), "shop");
     assert!(
         report.contains(
-            "- Chain: **BROKEN** after 15 good records. /srv/shop/history.jsonl:4: record 4 was edited\n"
+            "- Chain: **BROKEN** after 3 good records. /srv/shop/history.jsonl:4: record 4 was edited\n"
         ),
         "{report}"
     );

@@ -75,6 +75,8 @@ fn the_line_to_blame_is_named(#[case] from: &str, #[case] to: &str, #[case] expe
     let fault = world.verify().fault.unwrap();
     let line = if from.contains('9') { 9 } else { 5 };
     assert_eq!(fault.line, line);
+    let report = world.verify();
+    assert_eq!((report.records, report.last_seq, report.last_hash), (line - 1, Some(line - 1), None));
     match (&fault.kind, &expected) {
         (FaultKind::NotARecord { .. }, FaultKind::NotARecord { .. }) => {}
         _ => assert_eq!(fault.kind, expected),
@@ -82,18 +84,19 @@ fn the_line_to_blame_is_named(#[case] from: &str, #[case] to: &str, #[case] expe
 }
 
 #[rstest]
-#[case::removed(&[0, 1, 3, 4], FaultKind::Missing { from: 3, to: 3 })]
-#[case::two_removed(&[0, 3, 4], FaultKind::Missing { from: 2, to: 3 })]
-#[case::first_removed(&[1, 2, 3, 4], FaultKind::Missing { from: 1, to: 1 })]
-#[case::swapped(&[0, 2, 1, 3, 4], FaultKind::Moved { expected: 2, found: 3 })]
-#[case::repeated(&[0, 1, 1, 2, 3, 4], FaultKind::Moved { expected: 3, found: 2 })]
-fn what_happened_to_lines_is_told(#[case] order: &[usize], #[case] expected: FaultKind) {
+#[case::removed(&[0, 1, 3, 4], FaultKind::Missing { from: 3, to: 3 }, 2)]
+#[case::two_removed(&[0, 3, 4], FaultKind::Missing { from: 2, to: 3 }, 1)]
+#[case::first_removed(&[1, 2, 3, 4], FaultKind::Missing { from: 1, to: 1 }, 0)]
+#[case::swapped(&[0, 2, 1, 3, 4], FaultKind::Moved { expected: 2, found: 3 }, 1)]
+#[case::repeated(&[0, 1, 1, 2, 3, 4], FaultKind::Moved { expected: 3, found: 2 }, 2)]
+fn what_happened_to_lines_is_told(#[case] order: &[usize], #[case] expected: FaultKind, #[case] good: u64) {
     let world = World::with_notes(5, Limits::default());
     let text = fs::read_to_string(world.current()).unwrap();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let changed: Vec<&str> = order.iter().map(|line| lines[*line]).collect();
     fs::write(world.current(), changed.concat()).unwrap();
     assert_eq!(world.fault(), expected);
+    assert_eq!(world.verify().records, good);
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn the_report_of_verify_reads_and_serializes() {
     fs::write(world.current(), text.replace("note 1", "note X")).unwrap();
     let broken = world.verify();
     let expected = format!(
-        "chain BROKEN after 2 good records in 1 file\n{}:1: record 1 was edited",
+        "chain BROKEN after 0 good records in 1 file\n{}:1: record 1 was edited",
         world.current().display()
     );
     assert_eq!(broken.to_string(), expected);

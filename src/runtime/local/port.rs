@@ -1,9 +1,12 @@
 //! Who listens on the proxy's public port.
 
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use super::os::{self, Listener};
+use super::program::PROXY_ARGS;
 
 /// Why a port can not be had, or that it can.
 pub enum Port {
@@ -27,12 +30,27 @@ pub fn look(bind: IpAddr, port: u16) -> Port {
     }
 }
 
+/// The folder of the project whose proxy this is: two levels above its state.
+fn project(listener: &Listener) -> Option<&Path> {
+    match listener.arguments.as_slice() {
+        [_, proxy, state, folder]
+            if [proxy, state].map(OsString::as_os_str) == PROXY_ARGS.map(OsStr::new) =>
+        {
+            Path::new(folder).ancestors().nth(2)
+        }
+        _ => None,
+    }
+}
+
 /// The owners in words: `python3 (pid 4242)`.
 pub fn describe(listeners: &[Listener]) -> String {
     let mut names: Vec<String> = listeners
         .iter()
         .map(|listener| match (&listener.name, listener.pid, listener.uid) {
-            (Some(name), Some(pid), _) => format!("{name} (pid {pid})"),
+            (Some(name), Some(pid), _) => match project(listener) {
+                Some(folder) => format!("{name} (pid {pid}), the proxy of {}", folder.display()),
+                None => format!("{name} (pid {pid})"),
+            },
             (None, Some(pid), _) => format!("process {pid}"),
             (_, None, Some(uid)) => format!("a process of user {uid}"),
             (_, None, None) => "another process".into(),
@@ -49,7 +67,15 @@ mod tests {
     use super::*;
 
     fn listener(pid: Option<u32>, name: Option<&str>, uid: Option<u32>) -> Listener {
-        Listener { pid, name: name.map(Into::into), uid }
+        Listener { pid, name: name.map(Into::into), arguments: Vec::new(), uid }
+    }
+
+    #[test]
+    fn the_proxy_of_another_project_is_named_with_its_folder() {
+        let mut proxy = listener(Some(7), Some("swiftdeploy"), None);
+        let arguments = ["swiftdeploy", PROXY_ARGS[0], PROXY_ARGS[1], "/srv/shop/.swiftdeploy/local"];
+        proxy.arguments = arguments.map(OsString::from).to_vec();
+        assert_eq!(describe(&[proxy]), "swiftdeploy (pid 7), the proxy of /srv/shop");
     }
 
     #[rstest]

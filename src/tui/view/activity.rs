@@ -202,7 +202,7 @@ impl Writer<'_> {
                 Span::styled(format!("   {sign} "), style),
                 Span::styled(text::left(&name, NAME), theme.text),
                 Span::styled(text::right(&format::duration(decision.took), TIME), theme.dim),
-                Span::styled(format!("  {}", decision.verdict), style),
+                Span::styled(format!("  {}", decision.word()), style),
             ]));
         }
         for reason in &decision.reasons {

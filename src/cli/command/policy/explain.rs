@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::super::args::Common;
 use super::super::super::failure::Failure;
+use super::super::super::open;
 use super::super::super::print::{Paint, Told, explained, line};
 use crate::engine::{RecordedDecision, recorded_decision};
 use crate::policy::Decision;
@@ -23,7 +24,7 @@ pub(super) async fn now(common: &Common, gate: &str) -> Result<ExitCode, Failure
 
 /// Explains a decision of the history, as it was recorded.
 pub(super) async fn recorded(common: &Common, seq: u64) -> Result<ExitCode, Failure> {
-    let root = super::project(common)?.root().to_owned();
+    let root = open::project(common)?.root().to_owned();
     let found_record = tokio::task::spawn_blocking(move || recorded_decision(&root, seq)).await;
     let recorded = found_record
         .map_err(|stopped| Failure::new(stopped.to_string(), "repeat"))?
@@ -35,7 +36,7 @@ pub(super) async fn recorded(common: &Common, seq: u64) -> Result<ExitCode, Fail
 
 /// Finds the places, on a thread that may block.
 async fn found(common: &Common, decision: &Decision, is_answered: bool) -> Result<Explanation, Failure> {
-    let policies = super::project(common)?.policies();
+    let policies = open::project(common)?.policies();
     if !is_answered {
         return Ok(unexplained(decision));
     }

@@ -12,7 +12,6 @@ use super::super::args::{Common, PolicyCommand};
 use super::super::failure::Failure;
 use super::super::open;
 use super::super::print::{Paint, complain, line, verdict};
-use crate::engine::Project;
 use crate::policy::check;
 use crate::policy::testing::{TestOutcome, run_tests};
 use crate::policy::{Decision, Verdict};
@@ -46,12 +45,6 @@ async fn ask(common: &Common, gate: &str) -> Result<Decision, Failure> {
     engine.ask_gate(gate).await.map_err(|error| Failure::new(error, "see `swiftdeploy status --once`"))
 }
 
-fn project(common: &Common) -> Result<Project, Failure> {
-    Project::of(&common.manifest).map_err(|error| {
-        Failure::new(format!("{}: {error}", common.manifest.display()), "say `--manifest FILE`")
-    })
-}
-
 fn reasons(decision: &Decision) -> Vec<String> {
     match &decision.fault {
         Some(fault) => vec![fault.to_string(), format!("next: {}", fault.next_step())],
@@ -68,7 +61,7 @@ fn exit_code(decision: &Decision) -> ExitCode {
 }
 
 fn test(common: &Common) -> Result<ExitCode, Failure> {
-    let project = project(common)?;
+    let project = open::project(common)?;
     let report =
         run_tests(&project.policies()).map_err(|fault| Failure::new(fault.to_string(), fault.next_step()))?;
     let paint = Paint::detect(common.no_color);

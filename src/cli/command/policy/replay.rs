@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::super::args::{Common, EngineArg, ReplayArgs};
 use super::super::super::failure::Failure;
+use super::super::super::open;
 use super::super::super::print::{Paint, changed_lines, complain, line, replayed_lines};
 use crate::clock::SystemClock;
 use crate::engine::{
@@ -22,7 +23,7 @@ const OPA_PORT: u16 = 8181;
 /// could not be read, and with `--check` also when an answer would change.
 pub(super) async fn run(common: &Common, args: ReplayArgs) -> Result<ExitCode, Failure> {
     fits(&args)?;
-    let project = super::project(common)?;
+    let project = open::project(common)?;
     // The history and the policies are all it takes; a manifest in the middle
     // of an edit is no reason not to replay.
     let document = Document::load(project.manifest()).ok();

@@ -2,8 +2,10 @@
 //! there is no moment between the check and the signal.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -76,7 +78,12 @@ pub fn listeners(port: u16) -> Vec<Listener> {
             if let Some(socket) = sockets.iter().find(|socket| socket.inode == inode)
                 && seen.insert((inode, pid))
             {
-                found.push(Listener { pid: Some(pid), name: name(pid), uid: Some(socket.uid) });
+                found.push(Listener {
+                    pid: Some(pid),
+                    name: name(pid),
+                    arguments: arguments(pid),
+                    uid: Some(socket.uid),
+                });
             }
         }
     }
@@ -84,6 +91,7 @@ pub fn listeners(port: u16) -> Vec<Listener> {
     found.extend(sockets.iter().filter(|socket| !named.contains(&socket.inode)).map(|socket| Listener {
         pid: None,
         name: None,
+        arguments: Vec::new(),
         uid: Some(socket.uid),
     }));
     found
@@ -93,6 +101,7 @@ pub fn listeners(port: u16) -> Vec<Listener> {
 struct Stat {
     state: u8,
     group: u32,
+    threads: u32,
     start: u64,
 }
 
@@ -108,12 +117,15 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace();
         let state = *fields.next()?.as_bytes().first()?;
         let group = fields.nth(1)?.parse().ok()?; // field 5
-        let start = fields.nth(16)?.parse().ok()?; // field 22
-        Some(Self { state, group, start })
+        let threads = fields.nth(14)?.parse().ok()?; // field 20
+        let start = fields.nth(1)?.parse().ok()?; // field 22
+        Some(Self { state, group, threads, start })
     }
 
+    /// The state is that of the first thread: while others live, the process
+    /// runs, and holds its ports.
     const fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
     }
 }
 
@@ -160,15 +172,37 @@ fn name(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end().to_owned())
 }
 
+fn arguments(pid: u32) -> Vec<OsString> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // Each ends with a zero byte.
+    let text = text.strip_suffix(&[0]).unwrap_or(&text);
+    text.split(|byte| *byte == 0).map(|argument| OsStr::from_bytes(argument).to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
     fn a_program_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
         let text = "17 (a) b (c)) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 1";
         let stat = Stat::parse(text).unwrap();
-        assert_eq!((stat.state, stat.group, stat.start), (b'S', 42, 98765));
+        assert_eq!((stat.state, stat.group, stat.threads, stat.start), (b'S', 42, 1, 98765));
+    }
+
+    #[rstest]
+    #[case::running("S", 3, false)]
+    #[case::ended("Z", 1, true)]
+    #[case::its_other_threads_still_run("Z", 2, false)]
+    fn a_process_has_ended_when_its_last_thread_has(
+        #[case] state: &str,
+        #[case] threads: u32,
+        #[case] is_dead: bool,
+    ) {
+        let text = format!("17 (a) {state} 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 {threads} 0 98765 1 1");
+        assert_eq!(Stat::parse(&text).unwrap().is_dead(), is_dead);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! given to somebody else sooner or later, and a signal to the wrong process
 //! cannot be taken back.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 
@@ -49,6 +50,8 @@ pub struct Listener {
     pub pid: Option<u32>,
     /// The program's name, where it may be looked at.
     pub name: Option<String>,
+    /// Its arguments, where they may be looked at; the program comes first.
+    pub arguments: Vec<OsString>,
     /// The owner's user id, where known.
     pub uid: Option<u32>,
 }

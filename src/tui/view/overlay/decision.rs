@@ -90,7 +90,7 @@ impl Writer<'_> {
         let (sign, style) = policy::sign(decision.verdict, theme);
         let fate = if decision.allow { "lets through" } else { "blocks" };
         self.lines.push(Line::from(vec![
-            Span::styled(format!(" {sign} {}", decision.verdict), style),
+            Span::styled(format!(" {sign} {}", decision.word()), style),
             Span::styled(format!("  {fate} "), theme.dim),
             Span::styled(text::clean(blocks).into_owned(), theme.text),
         ]));

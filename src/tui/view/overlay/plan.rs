@@ -74,7 +74,7 @@ fn lines(plan: &PlanReport, theme: &Theme) -> Vec<Line<'static>> {
         lines.push(Line::from(vec![
             Span::styled(format!("   {sign} "), style),
             Span::styled(format!("{} ", text::clean(&decision.gate)), theme.strong),
-            Span::styled(decision.verdict.as_str(), style),
+            Span::styled(decision.word(), style),
         ]));
         let fault = decision.fault.as_ref().map(ToString::to_string);
         for reason in decision.reasons.iter().chain(fault.as_ref()) {
