@@ -81,10 +81,10 @@ pub fn examine(dir: &Path) -> Result<Vec<Finding>, Fault> {
 }
 
 /// Everything found in parsed modules, in the order of files and lines.
-pub(super) fn findings(modules: &[tree::ModuleRef], data: &serde_json::Value) -> Vec<Finding> {
+pub(super) fn findings(modules: &[tree::ModuleRef]) -> Vec<Finding> {
     let rules = rules::Rules::of(modules);
     let mut found = Vec::new();
-    rules::conflicts(&rules, modules, data, &mut found);
+    rules::conflicts(&rules, modules, &mut found);
     let read = scope::read(modules, &rules, &mut found);
     calls::check(&read, &rules, &mut found);
     types::check(modules, &mut found);

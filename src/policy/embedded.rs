@@ -2,12 +2,15 @@
 //! the local target, or where the manifest asks for it; never a stand-in for
 //! an OPA that is down.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 
 use super::answer::{Answer, obey};
 use super::bundle::{PolicyBundle, unusable};
@@ -16,6 +19,10 @@ use super::settle::{Question, settle};
 use super::shipped::Shipped;
 use super::{Decision, EngineId, Fault, PolicyEngine};
 use crate::clock::SharedClock;
+
+/// Longest time of reading and compiling the policies, which is done once for
+/// every edit.
+const PREPARING: Duration = Duration::from_secs(10);
 
 /// Evaluates `policies/` in this process.
 pub struct EmbeddedEngine {
@@ -46,14 +53,21 @@ impl Compiled {
         Ok(Self { revision: bundle.revision().to_owned(), interpreter, shipped })
     }
 
-    fn decision(
+    fn shipped(&self, package: &str) -> Option<&Shipped> {
+        self.shipped.iter().find(|shipped| shipped.package() == package)
+    }
+
+    fn asked(
         &self,
         bundle: &PolicyBundle,
         package: &str,
         input: &Value,
         limit: Duration,
     ) -> Result<Option<Value>, Fault> {
-        let shipped = self.shipped.iter().find(|shipped| shipped.package() == package);
+        if !bundle.packages().contains(package) {
+            return Ok(None);
+        }
+        let shipped = self.shipped(package);
         if let Some(decision) = shipped.and_then(|shipped| shipped.decision(input, limit)) {
             return Ok(Some(decision));
         }
@@ -75,10 +89,67 @@ pub(super) struct Evaluated {
 
 impl EmbeddedEngine {
     /// Reads the folder at each question, so that an edit counts at once.
-    /// `timeout` bounds a question, reading and evaluation together.
+    /// `timeout` bounds the evaluation of a question.
     #[must_use]
     pub fn new(policies: impl Into<PathBuf>, timeout: Duration, clock: SharedClock) -> Self {
         Self { policies: policies.into(), timeout, clock, read: Arc::default(), compiled: Arc::default() }
+    }
+
+    /// Answers on this thread, where that is a matter of a tenth of a
+    /// millisecond: what is shipped, compiled before and as it was. Handing it
+    /// to another thread and back took as long as the evaluation itself, and
+    /// one in a hundred times twice as long.
+    fn at_once(&self, package: &str, input: &Value) -> Option<Evaluated> {
+        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let shipped = compiled.shipped(package)?;
+        let handle = Handle::try_current().ok()?;
+        if handle.runtime_flavor() != RuntimeFlavor::MultiThread {
+            return None;
+        }
+        // Other tasks go on elsewhere, should the disk be slow. A panic inside
+        // the machine shows once more, as a fault, when it is asked apart.
+        let answer = || {
+            let bundle = read_again(&self.policies, &self.read).ok()?;
+            let is_as_it_was = compiled.revision == bundle.revision();
+            let decision = is_as_it_was.then(|| shipped.decision(input, self.timeout))??;
+            Some(Evaluated::of(&bundle, package, Ok(Some(decision))))
+        };
+        block_in_place(|| catch_unwind(AssertUnwindSafe(answer))).ok().flatten()
+    }
+
+    /// Answers on threads of their own: compiling takes long, reading files may
+    /// block, and a gate of the user's own may loop until its time is up. There
+    /// it holds up nobody, and a panic inside the interpreter ends as a fault.
+    async fn apart(&self, package: &str, input: &Value) -> Result<Evaluated, Fault> {
+        // What is compiled once is no part of the time of a question.
+        let preparing = spawn_blocking({
+            let (policies, timeout) = (self.policies.clone(), self.timeout);
+            let (read, compiled) = (Arc::clone(&self.read), Arc::clone(&self.compiled));
+            move || {
+                let bundle = read_again(&policies, &read)?;
+                let compiled = compiled_from(&bundle, &compiled, timeout);
+                Ok((bundle, compiled))
+            }
+        });
+        let (bundle, compiled) = self.within(PREPARING, preparing).await??;
+        let evaluating = spawn_blocking({
+            let (package, input, timeout) = (package.to_owned(), input.clone(), self.timeout);
+            move || {
+                let result = compiled.and_then(|compiled| compiled.asked(&bundle, &package, &input, timeout));
+                Evaluated::of(&bundle, &package, result)
+            }
+        });
+        self.within(self.timeout, evaluating).await
+    }
+
+    async fn within<T>(&self, limit: Duration, work: JoinHandle<T>) -> Result<T, Fault> {
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => {
+                Err(unusable(format!("{}: the embedded engine broke down on them", self.policies.display())))
+            }
+            Err(_) => Err(out_of_time(limit)),
+        }
     }
 }
 
@@ -86,26 +157,9 @@ impl EmbeddedEngine {
 impl PolicyEngine for EmbeddedEngine {
     async fn ask(&self, package: &str, input: &Value) -> Decision {
         let started = self.clock.instant();
-        // An evaluation takes milliseconds, but reading files may block and a
-        // gate of the user's own may loop until its time is up; on a thread of
-        // its own it holds up nobody, and a panic inside the interpreter ends
-        // as a fault.
-        let work = tokio::task::spawn_blocking({
-            let (policies, timeout) = (self.policies.clone(), self.timeout);
-            let (read, compiled) = (Arc::clone(&self.read), Arc::clone(&self.compiled));
-            let (package, input) = (package.to_owned(), input.clone());
-            move || match read_again(&policies, &read) {
-                Ok(bundle) => evaluate(&bundle, &compiled, &package, &input, timeout),
-                Err(fault) => Evaluated::without_result(String::new(), fault),
-            }
-        });
-        let evaluated = match tokio::time::timeout(self.timeout, work).await {
-            Ok(Ok(evaluated)) => evaluated,
-            Ok(Err(_)) => Evaluated::without_result(
-                String::new(),
-                unusable(format!("{}: the embedded engine broke down on them", self.policies.display())),
-            ),
-            Err(_) => Evaluated::without_result(String::new(), out_of_time(self.timeout)),
+        let evaluated = match self.at_once(package, input) {
+            Some(evaluated) => evaluated,
+            None => self.apart(package, input).await.unwrap_or_else(Evaluated::without_policies),
         };
         let question = Question {
             package,
@@ -123,8 +177,19 @@ impl PolicyEngine for EmbeddedEngine {
 }
 
 impl Evaluated {
-    fn without_result(revision: String, fault: Fault) -> Self {
-        Self { revision, result: Value::Null, outcome: Err(fault) }
+    fn of(bundle: &PolicyBundle, package: &str, result: Result<Option<Value>, Fault>) -> Self {
+        let revision = bundle.revision().to_owned();
+        match result {
+            Ok(result) => {
+                let outcome = obey(result.as_ref(), package, bundle.thresholds());
+                Self { revision, result: result.unwrap_or(Value::Null), outcome }
+            }
+            Err(fault) => Self { revision, ..Self::without_policies(fault) },
+        }
+    }
+
+    fn without_policies(fault: Fault) -> Self {
+        Self { revision: String::new(), result: Value::Null, outcome: Err(fault) }
     }
 }
 
@@ -145,20 +210,12 @@ pub(super) fn evaluate(
     input: &Value,
     limit: Duration,
 ) -> Evaluated {
-    let revision = bundle.revision().to_owned();
-    let result = if bundle.packages().contains(package) {
-        compiled_from(bundle, compiled, limit)
-            .and_then(|compiled| compiled.decision(bundle, package, input, limit))
-    } else {
-        Ok(None)
-    };
-    match result {
-        Ok(result) => {
-            let outcome = obey(result.as_ref(), package, bundle.thresholds());
-            Evaluated { revision, result: result.unwrap_or(Value::Null), outcome }
-        }
-        Err(fault) => Evaluated::without_result(revision, fault),
-    }
+    let compiled = compiled_from(bundle, compiled, limit);
+    Evaluated::of(
+        bundle,
+        package,
+        compiled.and_then(|compiled| compiled.asked(bundle, package, input, limit)),
+    )
 }
 
 /// The compiled policies of exactly this revision.

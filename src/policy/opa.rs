@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use self::http::{Connection, Received};
 use self::loaded::{Loaded, difference};
 use self::plain::plain;
-use self::proof::{Kept, Proof, Since};
+use self::proof::{Kept, Proof, Since, is_read};
 use super::answer::{Answer, excerpt, malformed, obey};
 use super::bundle::{PolicyBundle, unusable};
 use super::settle::{Question, settle};
@@ -241,6 +241,7 @@ fn read_reply(body: &[u8]) -> Result<Reply, Fault> {
     let version =
         fields.get("provenance").and_then(|provenance| provenance["version"].as_str()).map(str::to_owned);
     let hits = fields.get("metrics").and_then(|metrics| metrics[KEPT_QUERY].as_u64());
+    let hits = hits.filter(|_| version.as_deref().is_some_and(is_read));
     Ok(Reply { result: fields.remove("result"), version, kept: hits.map(|hits| hits > 0) })
 }
 

@@ -56,7 +56,7 @@ impl Interpreter {
         limit: Duration,
     ) -> Result<Self, Fault> {
         let mut engine = parsed(modules)?;
-        let found = check::findings(engine.get_modules(), data);
+        let found = check::findings(engine.get_modules());
         match found.into_iter().find(check::Finding::forbids_deciding) {
             Some(finding) => Err(unusable(finding.to_string())),
             None => Self::of_parsed(engine, data, limit),
@@ -84,7 +84,7 @@ impl Interpreter {
     /// What OPA would say of the files that decide and of those that test them.
     pub(super) fn findings_of(bundle: &PolicyBundle) -> Result<Vec<check::Finding>, Fault> {
         let mut engine = parsed(bundle.modules().iter().chain(bundle.tests()))?;
-        let found = check::findings(engine.get_modules(), bundle.data());
+        let found = check::findings(engine.get_modules());
         if found.iter().any(check::Finding::forbids_deciding) {
             return Ok(found);
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use regorus::unstable::{Expr, Rule, RuleHead, Span};
-use serde_json::Value;
 
 use super::Finding;
 use super::tree::{ModuleRef, Part, Path, chain, children, package_of, refused, shown};
@@ -89,10 +88,10 @@ fn definition(package: &[Part], rule: &Rule) -> Definition {
 }
 
 /// Looks for definitions that exclude each other.
-pub(super) fn conflicts(rules: &Rules, modules: &[ModuleRef], data: &Value, found: &mut Vec<Finding>) {
+pub(super) fn conflicts(rules: &Rules, modules: &[ModuleRef], found: &mut Vec<Finding>) {
     one_kind_for_a_name(rules, found);
     one_default_for_a_rule(rules, modules, found);
-    apart_from_packages_and_data(rules, modules, data, found);
+    apart_from_packages(rules, modules, found);
 }
 
 fn is_static(path: &[Part]) -> bool {
@@ -156,12 +155,7 @@ fn has_reference(expr: &Expr) -> bool {
         || children(expr).into_iter().any(has_reference)
 }
 
-fn apart_from_packages_and_data(
-    rules: &Rules,
-    modules: &[ModuleRef],
-    data: &Value,
-    found: &mut Vec<Finding>,
-) {
+fn apart_from_packages(rules: &Rules, modules: &[ModuleRef], found: &mut Vec<Finding>) {
     let packages: BTreeSet<Path> = modules.iter().map(|module| package_of(module)).collect();
     for rule in rules.all().iter().filter(|rule| is_static(&rule.path)) {
         // What a path begins is next to it in the order.
@@ -174,23 +168,5 @@ fn apart_from_packages_and_data(
                 format!("{} is also where the package {} lies", shown(&rule.path), shown(package)),
             ));
         }
-        if is_in(data, &rule.path) {
-            found.push(refused(
-                &rule.span,
-                format!("{} is also in data.json; rename one of them", shown(&rule.path)),
-            ));
-        }
     }
-}
-
-fn is_in(data: &Value, path: &[Part]) -> bool {
-    let mut at = data;
-    for part in path {
-        let Part::Name(name) = part else { return false };
-        // Below a value that is no object there is no room for a rule either.
-        let Some(fields) = at.as_object() else { return true };
-        let Some(next) = fields.get(name) else { return false };
-        at = next;
-    }
-    true
 }

@@ -133,7 +133,7 @@ impl Backend for Demo {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a terminal and a person"]
+#[ignore = "not a test: a demonstration for a person at a terminal"]
 async fn look() {
     let clock = SystemClock::shared();
     let demo = Arc::new(Demo { events: broadcast::channel(256).0, cancel: Mutex::default() });
