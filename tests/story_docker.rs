@@ -129,7 +129,7 @@ fn an_absent_image_is_named_and_a_pull_brings_it() {
     let registry = std::env::var("SWIFTDEPLOY_TEST_REGISTRY").unwrap_or_default();
     assert!(!registry.is_empty(), "SWIFTDEPLOY_TEST_REGISTRY is not set; `tests/run` sets it");
     let image = format!("{registry}/shop:{}", world.port);
-    world.tool("docker", &["tag", "swift-deploy-1-node:latest", &image]).ends_with(0);
+    large_image(&world, &image);
     world.tool("docker", &["push", &image]).ends_with(0);
     world.tool("docker", &["rmi", &image]).ends_with(0);
     world.edit_manifest(|text| text.replace("swift-deploy-1-node:latest", &image));
@@ -138,10 +138,36 @@ fn an_absent_image_is_named_and_a_pull_brings_it() {
     world.run(&["deploy"]).ends_with(1).says("image present").says(&image).says("next:");
     assert_eq!(daemon::listing(&world), before);
     world.edit_manifest(|text| format!("pull: missing\n{text}"));
-    world.run(&["deploy"]).ends_with(0).says(&format!("pull {image}"));
+    let told = world.run(&["deploy", "--json"]).ends_with(0).json();
+    let of_pull = told.iter().filter(|event| event["step"] == format!("pull {image}").as_str());
+    let shares: Vec<f64> = of_pull.filter_map(|event| event["fraction"].as_f64()).collect();
+    assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+    let rises = shares.windows(2).any(|pair| pair[0] < pair[1]);
+    assert!(rises, "a share that rises while the image comes: {shares:?} in {told:#?}");
     assert_eq!(world.get("/").status, 200);
     world.run(&["teardown", "--yes"]).ends_with(0);
     world.tool("docker", &["rmi", &image]).ends_with(0);
+}
+
+/// The sample service with so many bytes beside it that a pull takes a while.
+fn large_image(world: &World, image: &str) {
+    let context = world.outside().join("large-image");
+    std::fs::create_dir(&context).unwrap();
+    std::fs::write(context.join("Dockerfile"), "FROM swift-deploy-1-node:latest\nCOPY bytes /bytes\n")
+        .unwrap();
+    let mut state = 1_u64;
+    // Bytes that do not compress (Marsaglia's xorshift).
+    let bytes: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .take(4 << 20)
+    .flatten()
+    .collect();
+    std::fs::write(context.join("bytes"), bytes).unwrap();
+    world.tool("docker", &["build", "--quiet", "--tag", image, context.to_str().unwrap()]).ends_with(0);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,11 +108,9 @@ impl PolicyBundle {
     /// # Errors
     /// As [`Self::load`].
     pub(super) fn load_or_keep(dir: &Path, known: Option<Arc<Self>>) -> Result<Arc<Self>, Fault> {
-        let data_file = dir.join(DATA_FILE);
-        let texts = Texts::read(dir, &data_file)?;
-        match known.filter(|known| known.is_made_of(&texts)) {
+        match known.filter(|known| known.is_still_in(dir)) {
             Some(known) => Ok(known),
-            None => Self::of(dir, &data_file, texts).map(Arc::new),
+            None => Self::load(dir).map(Arc::new),
         }
     }
 
@@ -142,13 +140,21 @@ impl PolicyBundle {
         Ok(Self { modules, tests, data, data_text: read.data, revision })
     }
 
-    fn is_made_of(&self, texts: &Texts) -> bool {
-        let known = self.modules.len() + self.tests.len();
-        let is_known = |(path, source): &(String, String)| {
+    /// Whether a folder holds these texts and no others. What cannot be read is
+    /// not the same; reading it anew says why.
+    fn is_still_in(&self, dir: &Path) -> bool {
+        let mut found = Found::default();
+        if walk(dir, "", 0, &mut found).is_err() || found.rego.len() != self.modules.len() + self.tests.len()
+        {
+            return false;
+        }
+        let mut room = Vec::new();
+        let mut is_as_known = |path: &String| {
             let mut all = self.modules.iter().chain(&self.tests);
-            all.any(|module| module.path == *path && module.source == *source)
+            let known = all.find(|module| module.path == *path);
+            known.is_some_and(|module| holds(&dir.join(path), &module.source, &mut room))
         };
-        texts.rego.len() == known && texts.data == self.data_text && texts.rego.iter().all(is_known)
+        found.rego.iter().all(&mut is_as_known) && holds(&dir.join(DATA_FILE), &self.data_text, &mut room)
     }
 
     /// The files that decide, sorted by path.
@@ -250,6 +256,26 @@ fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether a file holds this text and nothing else. Every question asks it of
+/// every file, so that it makes do with few calls of the system.
+fn holds(path: &Path, text: &str, room: &mut Vec<u8>) -> bool {
+    let Ok(mut file) = fs::File::open(path) else { return false };
+    if room.len() <= text.len() {
+        room.resize(text.len() + 1, 0);
+    }
+    let mut filled = 0;
+    // With room for a byte too many.
+    while filled <= text.len() {
+        match file.read(&mut room[filled..=text.len()]) {
+            Ok(0) => return room[..filled] == *text.as_bytes(),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 fn read(path: &Path) -> Result<String, Fault> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use rstest::rstest;
 use serde_json::json;
@@ -170,4 +171,37 @@ fn file_that_is_far_too_large_is_refused() {
 #[case("", Err(1))]
 fn package_is_read_from_the_first_statement(#[case] source: &str, #[case] expected: Result<&str, usize>) {
     assert_eq!(package_of(source), expected.map(str::to_owned));
+}
+
+#[rstest]
+#[case::nothing(None, true)]
+#[case::hidden_file(Some((".b.rego.swp", "package c\n")), true)]
+#[case::one_letter(Some(("b.rego", "package b\nx := 2\n")), false)]
+#[case::longer(Some(("b.rego", "package b\nx := 1\n\n")), false)]
+#[case::shorter(Some(("b.rego", "package b\n")), false)]
+#[case::empty(Some(("b.rego", "")), false)]
+#[case::a_test(Some(("b_test.rego", "package b_test\ny := 2\n")), false)]
+#[case::limits(Some(("data.json", r#"{"thresholds": {"cpu_load": 3.0}}"#)), false)]
+#[case::another_file(Some(("team/c.rego", "package c\n")), false)]
+#[case::data_that_opa_would_load(Some(("more.json", "{}")), false)]
+fn what_was_read_is_kept_while_every_byte_is_the_same(
+    #[case] written: Option<(&str, &str)>,
+    #[case] is_kept: bool,
+) {
+    let folder =
+        folder(&[DATA, ("b.rego", "package b\nx := 1\n"), ("b_test.rego", "package b_test\ny := 1\n")]);
+    let known = Arc::new(PolicyBundle::load(folder.path()).unwrap());
+    if let Some((name, text)) = written {
+        write(folder.path(), name, text);
+    }
+    let again = PolicyBundle::load_or_keep(folder.path(), Some(Arc::clone(&known)));
+    assert_eq!(again.as_ref().is_ok_and(|again| Arc::ptr_eq(again, &known)), is_kept);
+    let anew = PolicyBundle::load(folder.path()).map(|bundle| bundle.revision().to_owned());
+    assert_eq!(again.map(|bundle| bundle.revision().to_owned()), anew);
+
+    for name in ["b.rego", "b_test.rego", "data.json"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+        let again = PolicyBundle::load_or_keep(folder.path(), Some(Arc::clone(&known)));
+        assert!(!again.is_ok_and(|again| Arc::ptr_eq(&again, &known)), "without {name}");
+    }
 }
