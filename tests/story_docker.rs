@@ -138,9 +138,11 @@ fn an_absent_image_is_named_and_a_pull_brings_it() {
     world.run(&["deploy"]).ends_with(1).says("image present").says(&image).says("next:");
     assert_eq!(daemon::listing(&world), before);
     world.edit_manifest(|text| format!("pull: missing\n{text}"));
-    let told = world.run(&["deploy", "--json"]).ends_with(0).json();
-    let of_pull = told.iter().filter(|event| event["step"] == format!("pull {image}").as_str());
-    let shares: Vec<f64> = of_pull.filter_map(|event| event["fraction"].as_f64()).collect();
+    let told = world.run(&["deploy", "--json"]).ends_with(0).says(&format!("pull {image}")).json();
+    let comes = |event: &&serde_json::Value| {
+        event["detail"].as_str().is_some_and(|told| told.contains(": Downloading "))
+    };
+    let shares: Vec<f64> = told.iter().filter(comes).filter_map(|event| event["fraction"].as_f64()).collect();
     assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
     let rises = shares.windows(2).any(|pair| pair[0] < pair[1]);
     assert!(rises, "a share that rises while the image comes: {shares:?} in {told:#?}");
