@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use chrono::{DateTime, TimeDelta, Utc};
 use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::{Routes, Slot};
-use swiftdeploy::runtime::{Health, Runtime as _};
+use swiftdeploy::runtime::{Health, Runtime as _, Unanswered};
 
 use super::runtime_suite::eventually;
 use super::world::{World, pid, signal};
@@ -33,7 +33,12 @@ async fn fail(world: &World) {
 }
 
 async fn count(world: &World, since: DateTime<Utc>) -> Result<u64, String> {
-    world.runtime.unanswered(Slot::Blue, since).await.map_err(|error| error.to_string())
+    world
+        .runtime
+        .unanswered(Slot::Blue, since)
+        .await
+        .map(|seen| seen.failed)
+        .map_err(|error| error.to_string())
 }
 
 /// A client has its answer a moment before the proxy counts it.
@@ -68,6 +73,26 @@ async fn every_failure_is_counted_once() {
         fail(&world).await;
         world.until_counted(begin, sent).await;
     }
+}
+
+/// The service itself may well count it as answered.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told_and_one_that_its_client_leaves_is_not() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    world.serving().await;
+    for path in ["/breaks/length", "/breaks/pieces", "/breaks/length"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status(), 200);
+        assert!(answer.bytes().await.is_err(), "{path} is complete");
+    }
+    world.get("/big").await.bytes().await.unwrap();
+    let mut left = world.get("/stuck").await;
+    assert!(left.chunk().await.unwrap().is_some());
+    drop(left);
+    eventually("all are over", async || (world.access_log().contains("GET /stuck")).then_some(())).await;
+    let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+    assert_eq!(seen, Unanswered { broken: 3, ..Unanswered::default() });
 }
 
 /// What it knew of is gone with it.
