@@ -127,6 +127,17 @@ struct Given {
     at: Instant,
 }
 
+/// Goes along with what a request carries, and is let go of when the last piece
+/// is sent. A client that leaves before that breaks off its request, which is its
+/// own fault.
+pub struct Sending(pub Arc<Entry>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.is_sent();
+    }
+}
+
 /// What a slot failed to do.
 #[derive(Debug, Clone, Copy)]
 struct Failed {
@@ -142,9 +153,9 @@ impl Entry {
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(Given { slot, at });
     }
 
-    /// A piece of the request has gone on its way: until now nobody waited for
-    /// the slot.
-    pub fn moves(&self) {
+    /// What the request carries has gone on its way: until now the client was
+    /// waited for, and not the slot.
+    fn is_sent(&self) {
         let at = self.clock.instant();
         if let Some(given) = self.given.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             given.at = at;

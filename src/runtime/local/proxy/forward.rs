@@ -16,7 +16,7 @@ use axum_reverse_proxy::{ProxyError as Failure, TunnelGuard};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::access_log::{AccessLog, Entry};
+use super::access_log::{AccessLog, Entry, Sending};
 use super::answer::{marker, problem};
 use super::download::watched;
 use super::headers::{complete_request, complete_response};
@@ -110,12 +110,7 @@ impl Gateway {
 
         let (parts, body) = request.into_parts();
         let upload = Upload::new(self.clock.clone());
-        let body = if body.is_end_stream() {
-            body
-        } else {
-            let entry = Arc::clone(entry);
-            upload.watch(body, move || entry.moves())
-        };
+        let body = if body.is_end_stream() { body } else { upload.watch(body, Sending(Arc::clone(entry))) };
         let way = Way { gateway: self, slot, upstream, entry };
         let answering = way.pass(Request::from_parts(parts, body));
         match upload.wait(answering, Duration::from_millis(rules.timeout_ms)).await {
