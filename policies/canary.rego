@@ -5,7 +5,9 @@
 #          "latency_buckets": [{"le_ms": number or null (+Inf), "count": number}],
 #          "window_seconds", "resets", "vanished", "samples_needed": number,
 #          "healthy": boolean, "health_detail": text, "restarts", "oom_kills": number,
-#          "proxy_failures": number or null, "proxy_error": text or null,
+#          "proxy_failures", "proxy_broken": number or null,
+#          "proxy_abandoned": [{"waited_ms", "count": number}] or null,
+#          "proxy_error": text or null,
 #          "stable": {"requests", "error_rate", "p99_latency_ms"} or null,
 #          "metrics_error": {"code", "message", "instance"} or null,
 #          "source": text, "sources": {"metrics", "health", "proxy"},
@@ -49,7 +51,8 @@ decision := {
 }
 
 # What was given, and null for whatever was not: comparing with it is defined.
-# SwiftDeploy writes numbers without zeros behind the point (see `limit`).
+# (Versions that had no proxy_broken and proxy_abandoned recorded decisions, which
+# are as they were without them.) SwiftDeploy writes numbers without zeros behind the point (see `limit`).
 facts := object.union(unknown, input) if {
 	is_object(input)
 } else := unknown
@@ -66,6 +69,8 @@ unknown := {
 	"oom_kills": null,
 	"p99_bucket": null,
 	"p99_latency_ms": null,
+	"proxy_abandoned": [],
+	"proxy_broken": 0,
 	"proxy_error": null,
 	"proxy_failures": null,
 	"requests": null,
@@ -108,12 +113,13 @@ want_of_evidence := {
 	"process_restarted",
 	"process_vanished",
 	"proxy_unknown",
+	"abandoned_unknown",
 }
 
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) == 7
+	count(checks) in {7, 8}
 	every check in checks { check.ok == true }
 } else := "inconclusive" if {
 	count(violations) > 0
@@ -131,7 +137,13 @@ waiting_helps := verdict == "inconclusive" if {
 } else := false
 
 comes_with_time(violation) if {
-	violation.code in {"canary_starting", "too_few_requests", "process_restarted", "process_vanished"}
+	violation.code in {
+		"canary_starting",
+		"too_few_requests",
+		"process_restarted",
+		"process_vanished",
+		"abandoned_unknown",
+	}
 }
 
 comes_with_time(violation) if {
@@ -168,6 +180,7 @@ is_good if {
 	is_count(facts.proxy_failures)
 	is_share(proxy_error_rate)
 	proxy_error_rate <= limit.error_rate
+	is_patient
 	is_amount(facts.window_seconds)
 	facts.resets == 0
 	facts.vanished == 0
@@ -188,17 +201,21 @@ found := [violation |
 		crashes,
 		starting,
 		unanswered,
+		abandoned,
 		no_metrics,
 		no_proxy_log,
 		incomplete,
 		too_few,
 		too_many_errors,
 		too_slow,
+		abandoned_unclear,
 	]
 	some violation in group
 ]
 
-checks := [
+checks := array.concat(always_checked, abandoned_checked)
+
+always_checked := [
 	{
 		"fact": "requests",
 		"observed": facts.requests,
@@ -234,6 +251,17 @@ checks := [
 	{"fact": "healthy", "observed": facts.healthy, "must": "==", "limit": true, "unit": "", "ok": facts.healthy == true},
 	{"fact": "restarts", "observed": facts.restarts, "must": "==", "limit": 0, "unit": "", "ok": facts.restarts == 0},
 	{"fact": "oom_kills", "observed": facts.oom_kills, "must": "==", "limit": 0, "unit": "", "ok": facts.oom_kills == 0},
+]
+
+abandoned_checked := [{
+	"fact": "proxy_abandoned_rate",
+	"observed": late_rate,
+	"must": "<=",
+	"limit": may_take_longer,
+	"unit": "",
+	"ok": is_patient,
+} |
+	"proxy_abandoned" in object.keys(given)
 ]
 
 # --- facts and limits that cannot be used ----------------------------------------
@@ -430,23 +458,26 @@ out_of_memory := [{
 	facts.oom_kills > 0
 ]
 
-# --- requests that only the proxy saw: refused, cut off, timed out ------------------
+# --- requests that only the proxy saw: refused, cut off, timed out, broken off ------
 
-# Nothing that the canary counts: a process that is gone counts nothing. Where the
-# proxy gave up first, a request may stand in both figures, which is on the safe
-# side.
-proxy_total := facts.requests + facts.proxy_failures if {
+# A request that got no answer is nothing that the canary counts: a process that is
+# gone counts nothing. Where the proxy gave up first it may stand in both figures,
+# which is on the safe side. One whose answer broke off the canary may have counted
+# as answered or not at all: it is taken for one of those that it counted.
+proxy_total := facts.proxy_failures + max([facts.requests, facts.proxy_broken]) if {
 	is_measured
 	is_count(facts.requests)
 	is_count(facts.errors)
 	is_count(facts.proxy_failures)
+	is_count(facts.proxy_broken)
 }
 
 proxy_error_rate := facts.error_rate if {
 	facts.proxy_failures == 0
-} else := (facts.errors + facts.proxy_failures) / proxy_total if {
+	facts.proxy_broken == 0
+} else := min([((facts.errors + facts.proxy_failures) + facts.proxy_broken) / proxy_total, 1]) if {
 	proxy_total > 0
-	facts.proxy_failures > 0
+	facts.proxy_failures + facts.proxy_broken > 0
 } else := null
 
 is_proxy_rate_kept if {
@@ -459,26 +490,160 @@ is_proxy_rate_kept if {
 # enough of it.
 unanswered := [{
 	"code": "proxy_failures",
-	"message": sprintf(
-		"proxy_failures %v: with them the error rate is %s, above the limit %s%s: %v of %v requests got no answer%s",
-		[
-			facts.proxy_failures,
-			share(precise(proxy_error_rate, limit.error_rate, 10000)),
-			share(limit.error_rate),
-			window,
-			facts.proxy_failures,
-			proxy_total,
-			origin_of("proxy"),
-		],
-	),
+	"message": sprintf("%s: with them the error rate is %s, above the limit %s%s: %s%s", [
+		failures_shown,
+		share(precise(proxy_error_rate, limit.error_rate, 10000)),
+		share(limit.error_rate),
+		window,
+		failures_of_all,
+		origin_of("proxy"),
+	]),
 	"observed": proxy_error_rate,
 	"limit": limit.error_rate,
 } |
 	is_number(needed)
 	proxy_total >= needed
-	facts.proxy_failures > 0
+	facts.proxy_failures + facts.proxy_broken > 0
 	is_share(limit.error_rate)
 	not is_proxy_rate_kept
+]
+
+failures_shown := sprintf("proxy_failures %v", [facts.proxy_failures]) if {
+	facts.proxy_broken == 0
+} else := sprintf("proxy_failures %v, proxy_broken %v", [facts.proxy_failures, facts.proxy_broken])
+
+failures_of_all := sprintf("%v of %v requests got no answer", [facts.proxy_failures, proxy_total]) if {
+	facts.proxy_broken == 0
+} else := sprintf("of %v requests %v got no answer and %v one that broke off", [
+	proxy_total,
+	facts.proxy_failures,
+	facts.proxy_broken,
+])
+
+# --- requests that their clients gave up ---------------------------------------------
+
+# One that waited longer for an answer than the limit of the P99 took longer than
+# that, whatever the client's reason and whether or not the canary counts it: more
+# than the 1 % that may is a P99 above its limit. One that was given up sooner may
+# have been left of the client's own free will, and says nothing alone.
+may_take_longer := 0.01
+
+default is_patient := false
+
+is_patient if facts.proxy_abandoned == []
+
+is_patient if {
+	are_waits_known
+	is_number(late_rate)
+	count(abandoned) == 0
+	count(abandoned_unclear) == 0
+}
+
+are_waits_known if {
+	is_array(facts.proxy_abandoned)
+	every waiting in facts.proxy_abandoned {
+		is_amount(waiting.waited_ms)
+		is_count(waiting.count)
+	}
+}
+
+waited_longer_than(bound) := sum([waiting.count |
+	some waiting in facts.proxy_abandoned
+	waiting.waited_ms > bound
+])
+
+default late := 0
+
+late := waited_longer_than(limit.p99_latency_ms) if {
+	facts.proxy_abandoned != []
+	are_waits_known
+	is_amount(limit.p99_latency_ms)
+}
+
+default late_rate := null
+
+late_rate := 0 if {
+	late == 0
+	are_waits_known
+}
+
+late_rate := late / (proxy_total + late) if late > 0
+
+is_late_rate_high if late * 100 > proxy_total + late
+
+abandoned := [{
+	"code": "proxy_abandoned",
+	"message": sprintf("%s: more than the %v %% that may take longer%s", [
+		given_up_late,
+		percent(may_take_longer),
+		origin_of("proxy"),
+	]),
+	"observed": late_rate,
+	"limit": may_take_longer,
+} |
+	late > 0
+	is_number(needed)
+	proxy_total + late >= needed
+	is_late_rate_high
+]
+
+given_up_late := given_up(late, limit.p99_latency_ms, "the limit of p99_latency_ms")
+
+given_up(number, bound, meaning) := sprintf(
+	"proxy_abandoned %v of %v requests%s: their clients gave up without an answer after more than %v ms, %s",
+	[number, proxy_total + number, window, bound, meaning],
+)
+
+# What such requests would have come to is not known, and neither is what they
+# say of the figures that are kept without them. One doubt is enough.
+abandoned_unclear := [{
+	"code": "abandoned_unknown",
+	"message": sprintf("%s%s", [doubts[0], origin_of("proxy")]),
+	"observed": late_rate,
+	"limit": may_take_longer,
+} |
+	facts.proxy_abandoned != []
+	are_waits_known
+	count(doubts) > 0
+	not is_late_rate_high
+]
+
+doubts := array.concat(doubt_of_errors, array.concat(doubt_of_slow, doubt_of_early))
+
+# They may be errors: a proxy that waits longer than its clients sees none.
+doubt_of_errors := [sprintf("%s; whether they would have failed is not known, and with them the error rate may be above its limit %s", [
+	given_up_late,
+	share(limit.error_rate),
+]) |
+	late > 0
+	is_share(limit.error_rate)
+	late_rate > limit.error_rate
+]
+
+# The slow ones that the histogram has may be others.
+doubt_of_slow := [sprintf("%s; whether the canary counted them is not known, and if not, more than %v %% took longer", [
+	given_up_late,
+	percent(may_take_longer),
+]) |
+	late > 0
+	p99.state == "kept"
+	edge.within * 100 < (edge.total + late) * 99
+]
+
+# At the P99 only 1 % are still waiting, of whom some may leave. More than that,
+# and more than a few, have not been left by chance: they hung.
+doubt_of_early := [sprintf(
+	"%s, and only %v %% of those that were counted took so long: what they would have taken is not known",
+	[
+		given_up(after_p99, p99_bounds[1], "where the P99 of the others ends"),
+		percent(may_take_longer),
+	],
+) |
+	is_bounded
+	p99.state == "kept"
+	after_p99 := waited_longer_than(p99_bounds[1])
+	after_p99 > 5
+	after_p99 * 100 > proxy_total + after_p99
 ]
 
 no_proxy_log := [{
@@ -494,7 +659,11 @@ no_proxy_log := [{
 	not is_proxy_known
 ]
 
-is_proxy_known if is_count(facts.proxy_failures)
+is_proxy_known if {
+	is_count(facts.proxy_failures)
+	is_count(facts.proxy_broken)
+	are_waits_known
+}
 
 proxy_error := facts.proxy_error if {
 	is_string(facts.proxy_error)
@@ -788,8 +957,8 @@ praise := [
 	sprintf("the canary is healthy, with 0 restarts and 0 kills for want of memory%s", [origin_of("health")]),
 ]
 
-proxy_sentence := sprintf("proxy_failures %v: with them the error rate is %s, at or below the limit %s%s%s", [
-	facts.proxy_failures,
+proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
+	failures_shown,
 	share(precise(proxy_error_rate, limit.error_rate, 10000)),
 	share(limit.error_rate),
 	window,
@@ -799,7 +968,18 @@ proxy_sentence := sprintf("proxy_failures %v: with them the error rate is %s, at
 	is_share(limit.error_rate)
 }
 
-notes := array.concat(note_confidence, note_stable)
+notes := array.concat(array.concat(note_abandoned, note_confidence), note_stable)
+
+note_abandoned := [sprintf("note: %v requests were given up by their clients, %v of them after more than %v ms%s", [
+	waited_longer_than(-1),
+	late,
+	limit.p99_latency_ms,
+	origin_of("proxy"),
+]) |
+	facts.proxy_abandoned != []
+	are_waits_known
+	is_amount(limit.p99_latency_ms)
+]
 
 # How much the sample can show; a limit is on what was seen.
 note_confidence := [sprintf("note: with %v %% confidence the true error_rate is at most %s", [

@@ -373,6 +373,54 @@ test_few_failures_at_the_proxy_are_too_few_to_judge if {
 	gives(decision, "inconclusive", ["too_few_requests"])
 }
 
+test_answers_that_broke_off_are_errors_among_the_counted if {
+	facts := changed({"requests": 1000, "errors": 0, "error_rate": 0, "proxy_broken": 677})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	codes(decision)[0] == "proxy_failures"
+	decision.verdict == "fail"
+	decision.reasons[0] == concat(" ", [
+		"proxy_failures 0, proxy_broken 677: with them the error rate is 0.677 (67.7 %), above the limit 0.01 (1 %)",
+		"over the last 30 s: of 1000 requests 0 got no answer and 677 one that broke off (app-green)",
+	])
+}
+
+test_requests_given_up_after_the_limit_are_slow_ones if {
+	facts := changed({"requests": 423, "proxy_abandoned": [{"waited_ms": 200, "count": 9}, {"waited_ms": 1000, "count": 184}]})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	"proxy_abandoned" in codes(decision)
+	decision.verdict == "fail"
+	decision.reasons[0] == concat(" ", [
+		"proxy_abandoned 184 of 607 requests over the last 30 s: their clients gave up without an answer after more",
+		"than 500 ms, the limit of p99_latency_ms: more than the 1 % that may take longer (app-green)",
+	])
+}
+
+test_requests_given_up_in_time_are_told_and_pass if {
+	facts := changed({"proxy_abandoned": [{"waited_ms": 200, "count": 9}]})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	decision.allow == true
+	some reason in decision.reasons
+	reason == "note: 9 requests were given up by their clients, 0 of them after more than 500 ms (app-green)"
+}
+
+test_requests_given_up_more_often_than_may_fail_are_waited_for if {
+	strict := object.union(limits, {"error_rate": 0.001})
+	facts := changed({"errors": 0, "error_rate": 0, "proxy_abandoned": [{"waited_ms": 9000, "count": 1}]})
+	decision := canary.decision with input as facts with data.thresholds as strict
+	gives(decision, "inconclusive", ["abandoned_unknown"])
+	decision.waiting_helps == true
+}
+
+test_records_of_older_versions_are_judged_by_what_they_have if {
+	decision := canary.decision with input as good with data.thresholds as limits
+	decision.allow == true
+	count(decision.checks) == 7
+	now := canary.decision with input as changed({"proxy_broken": 0, "proxy_abandoned": []}) with data.thresholds as limits
+	now.allow == true
+	now.reasons == decision.reasons
+	count(now.checks) == 8
+}
+
 test_a_proxy_that_does_not_tell_is_no_pass if {
 	unknown := {"proxy_failures": null, "proxy_error": "its log cannot be read"}
 	decision := canary.decision with input as changed(unknown) with data.thresholds as limits

@@ -81,7 +81,12 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
         "resets": [2], "vanished": [1], "samples_needed": [0, 1, 50.0],
         "healthy": [false], "health": ["starting", "unhealthy"], "health_detail": ["it does not answer"],
         "restarts": [1], "oom_kills": [1],
-        "proxy_failures": [1, 100, null], "proxy_error": ["there is no log"],
+        "proxy_failures": [1, 100, null], "proxy_error": ["there is no log"], "proxy_broken": [2, 100, null],
+        "proxy_abandoned": [
+            [{"waited_ms": 501, "count": 2}], [{"waited_ms": 500, "count": 200}, {"waited_ms": 1000, "count": 3}],
+            [{"waited_ms": 700, "count": 100}], [{"waited_ms": 90, "count": 900}], [{"waited_ms": 9000, "count": 1}],
+            null, [1], [{"waited_ms": "7", "count": 1}], [{"count": 2}],
+        ],
         "stable": [
             {"requests": 903, "error_rate": 0.5, "p99_latency_ms": null}, null, {"requests": "x"},
             {"error_rate": 0.1}, {"requests": 1, "error_rate": 0.12345},

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test tells what went wrong by ending")]
 
+#[path = "runtime_docker/broken.rs"]
+mod broken;
 #[path = "support/docker_harness.rs"]
 mod docker_harness;
 #[path = "runtime_docker/failures.rs"]
@@ -331,6 +333,16 @@ async fn requests_without_an_answer_are_counted() {
     with_docker(async |world| {
         world.use_rendered();
         runtime_suite::requests_without_an_answer_are_counted(&world.runtime, world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_clients_give_up_are_told_by_how_long_they_waited() {
+    with_docker(async |world| {
+        world.use_rendered();
+        let runtime = &world.runtime;
+        runtime_suite::requests_that_clients_give_up_are_told_by_how_long_they_waited(runtime, world).await;
     })
     .await;
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::confidence;
 use super::measure::{Unmeasured, named};
 use crate::manifest::Manifest;
-use crate::runtime::{Health, HostFacts, Instance, RuntimeError};
+use crate::runtime::{Health, HostFacts, Instance, RuntimeError, Unanswered};
 use crate::telemetry::Measured;
 
 /// Bytes in the gigabyte that `disk_free_gb` counts (10⁹, as `df -H` and disk
@@ -55,9 +55,8 @@ pub(super) struct CanaryEvidence<'a> {
     pub instances: &'a [Instance],
     /// Their window, summed.
     pub measured: &'a Result<Measured, Unmeasured>,
-    /// Requests in the window that they were given and did not answer, or why
-    /// that is not known.
-    pub unanswered: &'a Result<u64, String>,
+    /// What only the proxy saw of them in the window, or why that is not known.
+    pub unanswered: &'a Result<Unanswered, String>,
     /// The stable slot's window, where one runs and could be measured.
     pub stable: Option<&'a Measured>,
 }
@@ -72,6 +71,7 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
     let health = unwell.map_or(&Health::Healthy, |instance| &instance.health);
     let names: Vec<String> = instances.iter().map(named).collect();
     let source = names.join(", ");
+    let seen = evidence.unanswered.as_ref().ok();
     let common = json!({
         "time": rfc3339(now),
         "project": manifest.project,
@@ -82,7 +82,9 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
         "health_detail": unwell.map(why_unwell),
         "restarts": instances.iter().map(|instance| instance.restarts).sum::<u64>(),
         "oom_kills": instances.iter().filter(|instance| instance.oom_killed).count(),
-        "proxy_failures": evidence.unanswered.as_ref().ok(),
+        "proxy_failures": seen.map(|seen| seen.failed),
+        "proxy_broken": seen.map(|seen| seen.broken),
+        "proxy_abandoned": seen.map(abandoned),
         "proxy_error": evidence.unanswered.as_ref().err(),
         "source": source,
         "sources": {
@@ -132,6 +134,12 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
         }),
     };
     merged(common, own)
+}
+
+/// Requests that their clients gave up, by how long they had waited.
+fn abandoned(seen: &Unanswered) -> Value {
+    let figure = |(waited, count): (&u64, &u64)| json!({ "waited_ms": waited, "count": count });
+    seen.abandoned.iter().map(figure).collect()
 }
 
 fn why_unwell(instance: &Instance) -> String {

@@ -13,7 +13,7 @@ pub mod local;
 mod model;
 
 pub use error::RuntimeError;
-pub use failures::LONGEST_REQUEST;
+pub use failures::{LONGEST_REQUEST, Unanswered};
 pub use model::{
     Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
     Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress, RuntimeEvent,
@@ -133,11 +133,12 @@ pub trait Runtime: Send + Sync {
     /// `request.follow` until the receiver is dropped.
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
 
-    /// How many requests, since a moment, the proxy gave to a slot and got no
-    /// answer to: refused, cut off or timed out, whether or not another slot
-    /// took over. The service's own metrics cannot show these. A request that
-    /// its client gave up does not count. An error where it cannot be known.
-    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError>;
+    /// What the proxy saw of a slot since a moment, and the service's own
+    /// metrics cannot show: requests without an answer (refused, cut off or
+    /// timed out, whether or not another slot took over), answers that broke
+    /// off, and requests that their clients gave up. An error where it cannot
+    /// be known.
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError>;
 
     /// What changes from outside (started, died, health), until the receiver
     /// is dropped or the connection ends.

@@ -11,7 +11,7 @@ use swiftdeploy::domain::stack::{ContainerSpec, Stack};
 use swiftdeploy::domain::{Routes, Slot, Target};
 use swiftdeploy::runtime::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
+    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
 };
 use tokio::sync::mpsc;
 
@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 #[derive(Default)]
 pub struct Told {
     pub instances: Vec<Instance>,
-    /// Requests without an answer; `None` when the proxy does not tell.
-    pub unanswered: Option<u64>,
+    /// What the proxy saw; `None` when it does not tell.
+    pub unanswered: Option<Unanswered>,
     /// Since when they were asked for.
     pub asked_since: Option<DateTime<Utc>>,
 }
@@ -59,11 +59,11 @@ impl Runtime for FakeRuntime {
         Ok(Observed { instances, routes: Some(Routes::all_to(Slot::Green, "g1")), last_routes: None })
     }
 
-    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
         assert_eq!(slot, Slot::Green);
         self.tell(|told| {
             told.asked_since = Some(since);
-            told.unanswered.ok_or_else(|| RuntimeError::Engine {
+            told.unanswered.clone().ok_or_else(|| RuntimeError::Engine {
                 doing: "counting the requests that got no answer".into(),
                 reason: "the log cannot be read".into(),
             })

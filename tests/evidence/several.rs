@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use swiftdeploy::domain::Mode;
 use swiftdeploy::policy::Verdict::{Fail, Inconclusive, Pass};
-use swiftdeploy::runtime::Health;
+use swiftdeploy::runtime::{Health, Unanswered};
 
 use super::app::App;
 use super::stage::{Stage, WINDOW, is};
@@ -189,12 +189,27 @@ async fn requests_that_only_the_proxy_saw_count_in_the_same_window() {
 
     app.serves(100, 0);
     stage.pass(WINDOW);
-    stage.runtime.tell(|told| told.unanswered = Some(1));
+    let none = Unanswered::default;
+    let sees = |seen| stage.runtime.tell(|told| told.unanswered = Some(seen));
+    sees(Unanswered { failed: 1, ..none() });
     is(&stage.ask().await, Pass, &[]);
-    stage.runtime.tell(|told| told.unanswered = Some(60));
+    sees(Unanswered { failed: 60, ..none() });
     let decision = stage.ask().await;
     is(&decision, Fail, &["proxy_failures"]);
     assert!(decision.reasons[0].contains("60 of 160 requests got no answer"), "{:?}", decision.reasons);
+
+    // What the app counted as answered.
+    sees(Unanswered { broken: 67, ..none() });
+    let decision = stage.ask().await;
+    is(&decision, Fail, &["proxy_failures"]);
+    assert!(decision.reasons[0].contains("of 100 requests 0 got no answer and 67"), "{:?}", decision.reasons);
+    // What it may never have counted.
+    sees(Unanswered { abandoned: [(30, 40)].into(), ..none() });
+    is(&stage.ask().await, Pass, &[]);
+    sees(Unanswered { abandoned: [(30, 40), (1000, 50)].into(), ..none() });
+    let decision = stage.ask().await;
+    is(&decision, Fail, &["proxy_abandoned"]);
+    assert!(decision.reasons[0].contains("50 of 150 requests"), "{:?}", decision.reasons);
 
     stage.runtime.tell(|told| told.unanswered = None);
     let decision = stage.ask().await;

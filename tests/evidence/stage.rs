@@ -19,7 +19,7 @@ use swiftdeploy::engine::{Assemble, Engine, Options, Project, Session};
 use swiftdeploy::history::Actor;
 use swiftdeploy::manifest::Manifest;
 use swiftdeploy::policy::{Decision, EmbeddedEngine, STARTERS, Verdict};
-use swiftdeploy::runtime::{Health, Instance, RuntimeError};
+use swiftdeploy::runtime::{Health, Instance, RuntimeError, Unanswered};
 
 use super::app::App;
 use super::runtime::FakeRuntime;
@@ -98,7 +98,7 @@ impl Stage {
             passed: AtomicI64::new(0),
         });
         let runtime = Arc::new(FakeRuntime::default());
-        runtime.tell(|told| told.unanswered = Some(0));
+        runtime.tell(|told| told.unanswered = Some(Unanswered::default()));
         let assembly = Parts { runtime: Arc::clone(&runtime), clock: Arc::clone(&clock) as SharedClock };
         let engine = Engine::open(Options {
             manifest: &manifest,

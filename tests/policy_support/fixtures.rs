@@ -66,6 +66,9 @@ pub fn all() -> Vec<Fixture> {
         evidence::evidence_fixtures(),
         lifetime::lifetime_fixtures(),
         proxy::proxy_fixtures(),
+        proxy::broken_fixtures(),
+        proxy::abandoned_fixtures(),
+        proxy::abandoned_beside_fixtures(),
     ]
     .into_iter()
     .flatten()

@@ -173,7 +173,7 @@ pub fn good_canary() -> Value {
         ],
         "window_seconds": 30.012, "resets": 0, "vanished": 0, "samples_needed": 50,
         "healthy": true, "health_detail": null, "restarts": 0, "oom_kills": 0,
-        "proxy_failures": 0, "proxy_error": null, "instances": 1,
+        "proxy_failures": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_error": null, "instances": 1,
         "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
         "metrics_error": null, "source": "app-green at 172.18.0.3:3000",
         "sources": {

@@ -60,7 +60,12 @@ async fn put(world: &World, logs: &[(&str, &str, DateTime<Utc>)]) {
 /// What is counted from this second on, or why that is not known.
 async fn count(world: &World, start: DateTime<Utc>, second: i64) -> Result<u64, String> {
     let since = start + TimeDelta::seconds(second);
-    world.runtime.unanswered(Slot::Green, since).await.map_err(|error| error.to_string())
+    world
+        .runtime
+        .unanswered(Slot::Green, since)
+        .await
+        .map(|seen| seen.failed)
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,5 +194,5 @@ async fn fail(world: &World, requests: u64, sent: &mut u64) {
 }
 
 async fn counted(world: &World, begin: DateTime<Utc>, sent: u64) -> Option<()> {
-    (world.runtime.unanswered(Slot::Green, begin).await.unwrap() == sent).then_some(())
+    (world.runtime.unanswered(Slot::Green, begin).await.unwrap().failed == sent).then_some(())
 }

@@ -53,6 +53,8 @@ fn router() -> Router {
             post(|request: Request| async { Body::from_stream(request.into_body().into_data_stream()) }),
         )
         .route("/big", get(big))
+        .route("/breaks/{how}", get(breaks))
+        .route("/stuck", get(stuck))
         .route("/ws", get(websocket))
         .route("/exit", get(|| async { std::process::exit(3) as &str }))
 }
@@ -97,6 +99,25 @@ async fn big() -> Response {
         .header("x-mode", "canary")
         .body(Body::from_stream(pieces))
         .unwrap()
+}
+
+/// An answer that breaks off, with a length or in pieces.
+async fn breaks(Path(how): Path<String>) -> Response {
+    let piece = stream::once(async { Ok("the beginning") });
+    let end = stream::once(async {
+        // Apart from the head, as in life.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(std::io::Error::other("it breaks off"))
+    });
+    let response = Response::builder();
+    let response = if how == "length" { response.header("content-length", 1000) } else { response };
+    response.body(Body::from_stream(piece.chain(end))).unwrap()
+}
+
+/// An answer that begins and never goes on.
+async fn stuck() -> Body {
+    let piece = stream::once(async { Ok::<_, std::io::Error>("the beginning") });
+    Body::from_stream(piece.chain(stream::pending()))
 }
 
 async fn websocket(upgrade: WebSocketUpgrade) -> Response {

@@ -3,11 +3,15 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::{Routes, Slot};
-use swiftdeploy::runtime::{Health, Runtime as _};
+use swiftdeploy::runtime::{Health, Runtime as _, Unanswered};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::runtime_suite::eventually;
 use super::world::{World, pid, signal};
@@ -33,7 +37,12 @@ async fn fail(world: &World) {
 }
 
 async fn count(world: &World, since: DateTime<Utc>) -> Result<u64, String> {
-    world.runtime.unanswered(Slot::Blue, since).await.map_err(|error| error.to_string())
+    world
+        .runtime
+        .unanswered(Slot::Blue, since)
+        .await
+        .map(|seen| seen.failed)
+        .map_err(|error| error.to_string())
 }
 
 /// A client has its answer a moment before the proxy counts it.
@@ -68,6 +77,59 @@ async fn every_failure_is_counted_once() {
         fail(&world).await;
         world.until_counted(begin, sent).await;
     }
+}
+
+/// The service itself may well count it as answered.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told_and_one_that_its_client_leaves_is_not() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    world.serving().await;
+    for path in ["/breaks/length", "/breaks/pieces", "/breaks/length"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status(), 200);
+        assert!(answer.bytes().await.is_err(), "{path} is complete");
+    }
+    world.get("/big").await.bytes().await.unwrap();
+    let mut left = world.get("/stuck").await;
+    assert!(left.chunk().await.unwrap().is_some());
+    drop(left);
+    eventually("all are over", async || (world.access_log().contains("GET /stuck")).then_some(())).await;
+    let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+    assert_eq!(seen, Unanswered { broken: 3, ..Unanswered::default() });
+}
+
+/// A client that sends for long has not waited for the service, and one that
+/// leaves before it has sent everything says nothing about it.
+#[tokio::test]
+async fn a_wait_begins_when_all_of_the_request_is_sent() {
+    let world = World::with_app();
+    let begin = SystemClock.wall();
+    world.serving().await;
+    let upload = async |rest: &[u8]| {
+        let mut client = TcpStream::connect(world.public()).await.unwrap();
+        let head = "POST /slow/20000 HTTP/1.1\r\nhost: app\r\ncontent-length: 4\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        // Nothing else shows that the time until here does not count.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let sent = SystemClock.instant();
+        client.write_all(rest).await.unwrap();
+        sent
+    };
+    upload(b"abc").await;
+    let over = async || world.access_log().contains(" | 400 | ").then_some(());
+    eventually("the one that left is over", over).await;
+    let sent = upload(b"abcd").await;
+    let seen = eventually("the other is told", async || {
+        let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+        (seen != Unanswered::default()).then_some(seen)
+    })
+    .await;
+    let most = u64::try_from((SystemClock.instant() - sent).as_millis()).unwrap();
+    let [(waited, 1)] = seen.abandoned.into_iter().collect::<Vec<_>>()[..] else { panic!("not one") };
+    assert!(waited <= most, "{waited} ms of {most}");
+    // It would finish what nobody waits for.
+    world.runtime.kill(Slot::Blue).await.unwrap();
 }
 
 /// What it knew of is gone with it.

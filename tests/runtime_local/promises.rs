@@ -37,6 +37,7 @@ promises!(
     a_killed_release_is_seen,
     logs_are_told_and_followed,
     requests_without_an_answer_are_counted,
+    requests_that_clients_give_up_are_told_by_how_long_they_waited,
     a_proxy_that_hangs_is_not_healthy,
     changes_are_told,
     the_port_has_an_owner,

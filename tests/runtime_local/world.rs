@@ -140,7 +140,7 @@ impl World {
     /// Looks until so many requests of the blue slot have got no answer.
     pub async fn until_counted(&self, since: DateTime<Utc>, expected: u64) {
         eventually("they are counted", async || {
-            (self.runtime.unanswered(Slot::Blue, since).await.unwrap() == expected).then_some(())
+            (self.runtime.unanswered(Slot::Blue, since).await.unwrap().failed == expected).then_some(())
         })
         .await;
     }

@@ -167,7 +167,7 @@ pub fn facts(number: usize) -> (&'static str, Value) {
         "requests": requests, "errors": errors, "error_rate": error_rate, "request_rate": 10.5,
         "p99_latency_ms": 300 + below(400), "p99_bucket": [250, 750], "latency_buckets": buckets,
         "window_seconds": 30.0, "resets": 0, "vanished": 0, "samples_needed": 50, "metrics_error": null,
-        "proxy_failures": 0, "proxy_error": null, "instances": 1,
+        "proxy_failures": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_error": null, "instances": 1,
         "healthy": below(50) != 0, "health_detail": null, "restarts": 0, "oom_kills": 0,
         "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
     });

@@ -1,10 +1,11 @@
 //! The promises about requests that got no answer.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::{Mode, Routes, Share, Slot};
-use swiftdeploy::runtime::Runtime;
+use swiftdeploy::runtime::{Runtime, Unanswered};
 
 use super::runtime_traffic::Traffic;
 use super::{Harness, client, eventually, get, healthy, platform};
@@ -26,7 +27,7 @@ pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harne
         get(&http, harness.public(), "/no-such-path").await.is_err(),
         "the service's own errors do not count"
     );
-    assert_eq!(runtime.unanswered(Slot::Green, begin).await.unwrap(), 0);
+    assert_eq!(runtime.unanswered(Slot::Green, begin).await.unwrap(), Unanswered::default());
 
     let traffic = Traffic::start(harness.public());
     traffic.more(50).await;
@@ -42,17 +43,52 @@ pub async fn requests_without_an_answer_are_counted(runtime: &dyn Runtime, harne
     let expected = u64::try_from(answered_by_proxy).unwrap();
     assert!(expected > 0, "{failures:?}");
     eventually(&format!("the proxy tells of {expected} requests"), async || {
-        (runtime.unanswered(Slot::Green, begin).await.unwrap() >= expected).then_some(())
+        (runtime.unanswered(Slot::Green, begin).await.unwrap().failed >= expected).then_some(())
     })
     .await;
-    let counted = runtime.unanswered(Slot::Green, begin).await.unwrap();
+    let counted = runtime.unanswered(Slot::Green, begin).await.unwrap().failed;
     // Where a supervisor brings the release back at once, a second try may be
     // answered: the first counts all the same. What was answered before does not.
     let since = all - before;
     assert!(counted <= since, "{counted} counted, {since} requests since the kill");
-    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), Unanswered::default());
     let later = SystemClock.wall() + chrono::TimeDelta::minutes(1);
-    assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), 0);
+    assert_eq!(runtime.unanswered(Slot::Green, later).await.unwrap(), Unanswered::default());
+}
+
+/// A request that its client gave up before an answer began is told with the time
+/// that it waited: neither as unanswered nor, where the answer had begun, at all.
+pub async fn requests_that_clients_give_up_are_told_by_how_long_they_waited(
+    runtime: &dyn Runtime,
+    harness: &dyn Harness,
+) {
+    platform(runtime, harness).await;
+    let begin = SystemClock.wall();
+    runtime.start(&harness.spec(Slot::Green, Mode::Canary, "1.0.0"), None).await.unwrap();
+    let green = healthy(runtime, Slot::Green).await;
+    let routes = Routes::all_to(Slot::Green, "given-up");
+    runtime.route(harness.stack(), &harness.files(), &routes).await.unwrap();
+    let http = client();
+    let slow = http
+        .post(format!("http://{}/chaos", green.endpoint.unwrap()))
+        .header("content-type", "application/json")
+        .body(r#"{"mode":"slow","duration":20}"#);
+    assert!(slow.send().await.unwrap().status().is_success());
+    for waited in [100, 700] {
+        let request = http.get(format!("http://{}/", harness.public()));
+        let error = request.timeout(Duration::from_millis(waited)).send().await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+    }
+    let seen = eventually("both are told", async || {
+        let seen = runtime.unanswered(Slot::Green, begin).await.unwrap();
+        (seen.abandoned.values().sum::<u64>() == 2).then_some(seen)
+    })
+    .await;
+    assert_eq!((seen.failed, seen.broken), (0, 0), "{seen:?}");
+    // The client's clock begins a little before the proxy's.
+    let waits: Vec<u64> = seen.abandoned.into_keys().collect();
+    assert!(matches!(waits[..], [short, long] if short < 600 && (600..20_000).contains(&long)), "{waits:?}");
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), Unanswered::default());
 }
 
 /// A request counts for the slot that was given it and did not answer, also
@@ -76,10 +112,10 @@ pub async fn a_slot_that_another_stands_in_for_is_counted(
     let http = client();
     eventually("a request for the slot that is gone is counted", async || {
         get(&http, harness.public(), "/").await.unwrap();
-        (runtime.unanswered(Slot::Green, begin).await.unwrap() > 0).then_some(())
+        (runtime.unanswered(Slot::Green, begin).await.unwrap().failed > 0).then_some(())
     })
     .await;
-    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), 0);
+    assert_eq!(runtime.unanswered(Slot::Blue, begin).await.unwrap(), Unanswered::default());
 }
 
 /// A proxy that keeps no such log is an error, not a release without failures.

@@ -30,6 +30,9 @@ pub(super) struct View {
     split: Option<Split>,
     /// What `proxy_pass` names; none while nothing runs.
     target: Option<String>,
+    /// Whose answers these are, in the log of errors: a slot's, or those of
+    /// several together.
+    server_name: String,
     /// The regular expression of a request that is cut in the log of failures.
     long_request: String,
     operator: Operator,
@@ -94,6 +97,11 @@ impl View {
             (None, Some(share)) => Some(upstream_name(share.slot)),
             (None, None) => None,
         };
+        let server_name = match shares.as_slice() {
+            [] => "_".to_owned(),
+            [share] => upstream_name(share.slot),
+            _ => "swiftdeploy_slots".to_owned(),
+        };
         let error = |code, text| error_body(manifest, code, text);
         let errors = [(502, "Bad Gateway"), (503, "Service Unavailable"), (504, "Gateway Timeout")];
         Ok(Self {
@@ -108,6 +116,7 @@ impl View {
             upstreams: shares.iter().map(|share| Upstream::new(manifest, share.slot, &shares)).collect(),
             split,
             target,
+            server_name,
             long_request: format!("~^(?<swiftdeploy_beginning>.{{{LONGEST_REQUEST}}})."),
             operator: Operator::new(manifest, abilities)?,
             port: manifest.nginx.port,

@@ -1,5 +1,6 @@
-//! Requests that nginx gave to a slot and got no answer to, from the log that
-//! the generated configuration keeps of them on the proxy's volume.
+//! Requests that nginx gave to a slot and got no answer to, or only a part of
+//! one, from the two logs that the generated configuration keeps of them on the
+//! proxy's volume: its own kind of access log, and the errors ([`broken`]).
 
 use bollard::errors::Error;
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
@@ -8,11 +9,12 @@ use futures_util::TryStreamExt as _;
 
 use super::DockerRuntime;
 use super::client::Failure;
+use super::containers::Found;
 use super::files::FileTree;
-use super::{containers, exec, rotate};
+use super::{broken, containers, exec, rotate};
 use crate::domain::Slot;
 use crate::domain::stack::Role;
-use crate::runtime::{RuntimeError, failures};
+use crate::runtime::{RuntimeError, Unanswered, failures};
 
 /// Where the generated configuration writes it.
 const FOLDER: &str = "/var/tmp";
@@ -26,69 +28,117 @@ pub const MOST_BYTES: usize = 2 << 20;
 
 const DOING: &str = "counting the requests that got no answer";
 
-/// How many requests of a slot got no answer since a moment. nginx writes the
-/// time of the daemon's machine, which is this one: others are refused.
+/// What nginx saw of a slot since a moment. It writes the time of the daemon's
+/// machine, which is this one: others are refused.
 pub async fn unanswered(
     runtime: &DockerRuntime,
     slot: Slot,
     since: DateTime<Utc>,
-) -> Result<u64, RuntimeError> {
-    let unknown = |reason: String| RuntimeError::Engine { doing: DOING.to_owned(), reason };
+) -> Result<Unanswered, RuntimeError> {
     let Some(proxy) = containers::in_role(&runtime.client, Role::Proxy).await? else {
         return Err(unknown("there is no proxy".to_owned()));
     };
-    let (mut now, mut is_whole) = match read(runtime, &proxy.id, LOG).await {
-        Ok(log) => log,
-        Err(failure) if failure.is_absent() => {
+    let look = |log| Look { runtime, proxy: &proxy, log, since };
+    let failures = look(LOG).sum(|part| failures::count(&part.text, part.is_whole, slot, since));
+    let errors = look(broken::LOG).sum(|part| {
+        let broken = broken::count(&part.text, part.is_whole, slot, since, part.written)?;
+        Ok(Unanswered { broken, ..Unanswered::default() })
+    });
+    let (failures, errors) = futures_util::future::join(failures, errors).await;
+    let (mut found, errors) = (failures?, errors?);
+    // The same answers: the first log tells of those that had a length, and the
+    // second of the others too, but has no word that is agreed with anybody.
+    found.broken = found.broken.max(errors.broken);
+    Ok(found)
+}
+
+fn unknown(reason: String) -> RuntimeError {
+    RuntimeError::Engine { doing: DOING.to_owned(), reason }
+}
+
+/// A log, or its end.
+struct Part {
+    text: String,
+    /// Whether it is read from its beginning.
+    is_whole: bool,
+    /// When it was written to last, as far as it was read or a little earlier.
+    written: DateTime<Utc>,
+}
+
+/// A look at one log, together with the one that was put aside before it.
+struct Look<'a> {
+    runtime: &'a DockerRuntime,
+    proxy: &'a Found,
+    log: &'a str,
+    since: DateTime<Utc>,
+}
+
+impl Look<'_> {
+    /// Counts in the log and, where the window began in it, in the one before.
+    async fn sum(
+        self,
+        count: impl Fn(&Part) -> Result<Unanswered, String>,
+    ) -> Result<Unanswered, RuntimeError> {
+        let (runtime, proxy, log) = (self.runtime, &self.proxy.id, self.log);
+        let client = &runtime.client;
+        let count =
+            |part: &Part, name: &str| count(part).map_err(|reason| unknown(format!("{name}: {reason}")));
+        let Some(mut now) = self.read(log).await? else {
             return Err(unknown(format!(
-                "{} keeps no log of them ({LOG}); `swiftdeploy deploy` gives it a configuration that does",
-                proxy.service
+                "{} keeps no log of them ({log}); `swiftdeploy deploy` gives it a configuration that does",
+                self.proxy.service
             )));
+        };
+        // A part that reaches back beyond the window needs nothing from before it.
+        if !now.is_whole {
+            return count(&now, log);
         }
-        Err(failure) => return Err(failure.error),
-    };
-    let count = |log: &str, is_whole, name: &str| {
-        failures::count(log, is_whole, slot, since).map_err(|reason| unknown(format!("{name}: {reason}")))
-    };
-    // A part that reaches back beyond the window needs nothing from before it.
-    if !is_whole {
-        return count(&now, false, LOG);
+        // The window may have begun in the log that was put aside last.
+        let aside = rotate::older(log, 1);
+        let written = rotate::stat(client, proxy, &path(&aside)).await?;
+        if written.is_none_or(|stat| stat.written < self.since - failures::ORDER) {
+            return count(&now, log);
+        }
+        let before =
+            self.read(&aside).await?.ok_or_else(|| unknown(format!("{aside} is not there any more")))?;
+        // Of a longer one only the end was read: what was put aside in between
+        // would stand at its very end.
+        let is_again = if before.is_whole {
+            before.text.starts_with(&now.text)
+        } else {
+            before.text.contains(&now.text)
+        };
+        // What was put aside between the two reads would be counted twice.
+        if !now.text.is_empty() && is_again {
+            now = self.read(log).await?.ok_or_else(|| unknown(format!("{log} is not there any more")))?;
+        }
+        // What was put aside still earlier is not read.
+        let oldest = path(&rotate::older(log, 2));
+        let is_first = before.is_whole && rotate::stat(client, proxy, &oldest).await?.is_none();
+        let mut found = count(&Part { is_whole: is_first, ..before }, &aside)?;
+        found += count(&now, log)?;
+        Ok(found)
     }
-    // The window may have begun in the log that was put aside last.
-    let aside = rotate::older(LOG, 1);
-    let written = rotate::stat(&runtime.client, &proxy.id, &path(&aside)).await?;
-    if written.is_none_or(|stat| stat.written < since - failures::ORDER) {
-        return count(&now, is_whole, LOG);
+
+    /// A log, or its end where it is too long; `None` where there is none.
+    async fn read(&self, log: &str) -> Result<Option<Part>, RuntimeError> {
+        let (runtime, proxy) = (self.runtime, &self.proxy.id);
+        let Some(stat) = rotate::stat(&runtime.client, proxy, &path(log)).await? else { return Ok(None) };
+        let written = stat.written;
+        match whole(runtime, proxy, log).await {
+            Ok(Some(text)) => Ok(Some(Part { text, is_whole: true, written })),
+            Ok(None) => {
+                let text = end(runtime, proxy, log).await?;
+                Ok(Some(Part { text, is_whole: false, written }))
+            }
+            Err(failure) if failure.is_absent() => Ok(None),
+            Err(failure) => Err(failure.error),
+        }
     }
-    let (before, is_before_whole) =
-        read(runtime, &proxy.id, &aside).await.map_err(|failure| failure.error)?;
-    // Of a longer one only the end was read: what was put aside in between
-    // would stand at its very end.
-    let is_again = if is_before_whole { before.starts_with(&now) } else { before.contains(&now) };
-    // What was put aside between the two reads would be counted twice.
-    if !now.is_empty() && is_again {
-        (now, is_whole) = read(runtime, &proxy.id, LOG).await.map_err(|failure| failure.error)?;
-    }
-    // What was put aside still earlier is not read.
-    let oldest = path(&rotate::older(LOG, 2));
-    let is_first = is_before_whole && rotate::stat(&runtime.client, &proxy.id, &oldest).await?.is_none();
-    Ok(count(&before, is_first, &aside)? + count(&now, is_whole, LOG)?)
 }
 
 fn path(log: &str) -> String {
     format!("{FOLDER}/{log}")
-}
-
-/// A log, or its end where it is too long; whether it is read from its
-/// beginning.
-async fn read(runtime: &DockerRuntime, proxy: &str, log: &str) -> Result<(String, bool), Failure> {
-    match whole(runtime, proxy, log).await? {
-        Some(log) => Ok((log, true)),
-        None => match end(runtime, proxy, log).await {
-            Ok(log) => Ok((log, false)),
-            Err(error) => Err(Failure { error, status: None }),
-        },
-    }
 }
 
 /// The whole log; `None` when it is too long for that.

@@ -12,6 +12,7 @@
 //! the new one provably does.
 
 mod abilities;
+mod broken;
 mod checks;
 mod client;
 mod connect;
@@ -52,7 +53,7 @@ use self::connect::Address;
 use self::info::{Apps, Reach};
 use super::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
+    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
 };
 use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Stack};
@@ -241,7 +242,7 @@ impl Runtime for DockerRuntime {
         logs::stream(&self.client, request).await
     }
 
-    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
         failures::unanswered(self, slot, since).await
     }
 

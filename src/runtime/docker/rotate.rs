@@ -21,16 +21,16 @@ use super::client::{Client, or_absent};
 use super::containers::{self, Found};
 use super::helper::Helper;
 use super::nginx;
-use super::{DockerRuntime, exec, failures, platform};
+use super::{DockerRuntime, broken, exec, failures, platform};
 use crate::domain::stack::{ContainerSpec, MountSource, Role, Stack};
 use crate::runtime::RuntimeError;
 
 /// Every log that the generated configuration writes.
-const LOGS: [&str; 3] = ["access.log", "error.log", failures::LOG];
+const LOGS: [&str; 4] = ["access.log", "error.log", failures::LOG, broken::LOG];
 /// What is larger is full. Together with [`KEPT`] at most about 200 MB a log,
 /// and what is written between two looks.
 pub const FULL: u64 = 64 << 20;
-/// The same for the one that every look reads from its beginning: well below
+/// The same for those that every look reads from their beginning: well below
 /// what is read at once.
 const FULL_OF_FAILURES: u64 = failures::MOST_BYTES as u64 / 2;
 /// Full ones that stay, beside the one that is written.
@@ -52,7 +52,7 @@ pub struct Keeper {
 
 /// When this log is full, where `full` is the limit of a log in general.
 fn limit(log: &str, full: u64) -> u64 {
-    if log == failures::LOG { full.min(FULL_OF_FAILURES) } else { full }
+    if [failures::LOG, broken::LOG].contains(&log) { full.min(FULL_OF_FAILURES) } else { full }
 }
 
 impl Default for Keeper {

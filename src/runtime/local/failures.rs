@@ -19,7 +19,7 @@ use super::probe::reachable;
 use super::proxy::account::Account;
 use super::{FAILURES_LOG, Shared};
 use crate::domain::Slot;
-use crate::runtime::{RuntimeError, failures};
+use crate::runtime::{RuntimeError, Unanswered, failures};
 
 /// How much of the log is read: some 20,000 requests.
 const FAILURES_LIMIT: u64 = 2 * 1024 * 1024;
@@ -37,8 +37,8 @@ fn unknown(reason: String) -> RuntimeError {
 }
 
 impl Shared {
-    /// How many requests of a slot got no answer since a moment.
-    pub async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+    /// What the proxy saw of a slot since a moment.
+    pub async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
         match self.living_proxy()? {
             Some(proxy) => self.await_written(proxy).await?,
             None if self.layout.failures_open().exists() => {
@@ -91,7 +91,7 @@ impl Shared {
 }
 
 /// By what stands in the log; what was put aside counts too.
-fn counted(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+fn counted(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
     let path = layout.log(FAILURES_LOG);
     let aside = path.with_extension("log.1");
     let unknown = |path: &Path, reason: String| unknown(format!("{}: {reason}", path.display()));
@@ -101,7 +101,7 @@ fn counted(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<u64, Run
         return Err(unknown(&path, none.into()));
     };
     let (log, is_whole) = part(now).map_err(|error| unknown(&path, error.to_string()))?;
-    let found = failures::count(&log, is_whole, slot, since).map_err(|reason| unknown(&path, reason))?;
+    let mut found = failures::count(&log, is_whole, slot, since).map_err(|reason| unknown(&path, reason))?;
     // A part that reaches back beyond the moment needs nothing from before it.
     let Some(before) = before.filter(|_| is_whole) else { return Ok(found) };
     let written = before.metadata().and_then(|file| file.modified());
@@ -110,8 +110,8 @@ fn counted(layout: &Layout, slot: Slot, since: DateTime<Utc>) -> Result<u64, Run
     }
     let (log, _) = part(before).map_err(|error| unknown(&aside, error.to_string()))?;
     // Never the whole: what was put aside before it is gone.
-    let earlier = failures::count(&log, false, slot, since).map_err(|reason| unknown(&aside, reason))?;
-    Ok(found + earlier)
+    found += failures::count(&log, false, slot, since).map_err(|reason| unknown(&aside, reason))?;
+    Ok(found)
 }
 
 /// The log that is written and the one that was put aside before it, `None`
@@ -178,7 +178,8 @@ mod tests {
     }
 
     fn failed(seconds: std::ops::Range<i64>) -> String {
-        let line = |second| failures::line(at(second), 502, Slot::Green, "127.0.0.1:3000", "GET / HTTP/1.1");
+        let what = (502, failures::Failing::Unanswered, Duration::ZERO);
+        let line = |second| failures::line(at(second), what, Slot::Green, "127.0.0.1:3000", "GET / HTTP/1.1");
         seconds.map(line).collect()
     }
 
@@ -186,7 +187,7 @@ mod tests {
     fn what_was_put_aside_counts_only_when_it_reaches_back_beyond_the_window() {
         let world = World::new();
         let log = world.layout.log(FAILURES_LOG);
-        let count = |since| counted(&world.layout, Slot::Green, at(since));
+        let count = |since| counted(&world.layout, Slot::Green, at(since)).map(|found| found.failed);
         assert!(count(0).unwrap_err().to_string().contains("keeps no such log"));
 
         fs::write(&log, failed(0..10)).unwrap();
@@ -204,7 +205,7 @@ mod tests {
     fn too_many_failures_to_be_read_are_unknown_not_fewer() {
         let world = World::new();
         fs::write(world.layout.log(FAILURES_LOG), failed(0..40_000)).unwrap();
-        let count = |since| counted(&world.layout, Slot::Green, at(since));
+        let count = |since| counted(&world.layout, Slot::Green, at(since)).map(|found| found.failed);
         assert_eq!(count(39_000).unwrap(), 1000);
         assert!(count(10).unwrap_err().to_string().contains("too many lines"));
     }

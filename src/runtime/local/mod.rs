@@ -49,7 +49,7 @@ use crate::domain::stack::{ContainerSpec, Role, Stack};
 use crate::domain::{Routes, Slot, Target};
 use crate::runtime::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles,
+    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
 };
 
 /// The proxy's service name on this target.
@@ -226,7 +226,7 @@ impl Runtime for LocalRuntime {
         logs::open(&self.shared.layout, &self.shared.records, &request)
     }
 
-    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<u64, RuntimeError> {
+    async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
         self.shared.unanswered(slot, since).await
     }
 

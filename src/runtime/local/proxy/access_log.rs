@@ -2,8 +2,8 @@
 //! format of the generated nginx configuration:
 //! `$time_iso8601 | $status | ${request_time}s | $upstream_addr | $request`.
 //!
-//! A second log has the requests that a slot was given and did not answer, in
-//! the format of [`failures`]: the gate counts them.
+//! A second log has the requests that a slot was given and did not answer as it
+//! should, in the format of [`failures`]: the gate counts them.
 //!
 //! Lines are written by a thread of their own ([`super::writer`]). When the disk
 //! cannot keep up or is full, lines are dropped and counted; requests never wait
@@ -27,7 +27,7 @@ use super::log_file::LogFile;
 use super::writer::{Backlog, Message, Writer};
 use crate::clock::SharedClock;
 use crate::domain::Slot;
-use crate::runtime::failures;
+use crate::runtime::failures::{self, Failing};
 
 /// Lines that may wait for the disk: a second's worth at full load.
 const WAITING_LINES: usize = 16 * 1024;
@@ -75,7 +75,8 @@ impl AccessLog {
             started: clock.instant(),
             request: format!("{} {path} {:?}", request.method(), request.version()),
             upstream: Mutex::new(None),
-            unanswered: Mutex::new(None),
+            given: Mutex::new(None),
+            failed: Mutex::new(None),
             status: AtomicU16::new(CLIENT_CLOSED),
         })
     }
@@ -114,11 +115,53 @@ pub struct Entry {
     started: Instant,
     request: String,
     upstream: Mutex<Option<SocketAddr>>,
-    unanswered: Mutex<Option<(Slot, Option<SocketAddr>)>>,
+    given: Mutex<Option<Given>>,
+    failed: Mutex<Option<Failed>>,
     status: AtomicU16,
 }
 
+/// Whom the request was given to, and when all of it was there.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    slot: Slot,
+    at: Instant,
+}
+
+/// Goes along with what a request carries, and is let go of when the last piece
+/// is sent. A client that leaves before that breaks off its request, which is its
+/// own fault.
+pub struct Sending(pub Arc<Entry>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.is_sent();
+    }
+}
+
+/// What a slot failed to do.
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    slot: Slot,
+    tried: Option<SocketAddr>,
+    failing: Failing,
+}
+
 impl Entry {
+    /// The request is for this slot, from now on.
+    pub fn is_for(&self, slot: Slot) {
+        let at = self.clock.instant();
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(Given { slot, at });
+    }
+
+    /// What the request carries has gone on its way: until now the client was
+    /// waited for, and not the slot.
+    fn is_sent(&self) {
+        let at = self.clock.instant();
+        if let Some(given) = self.given.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            given.at = at;
+        }
+    }
+
     /// The request goes to this upstream.
     pub fn goes_to(&self, address: SocketAddr) {
         *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
@@ -127,12 +170,36 @@ impl Entry {
     /// The slot that the request was meant for did not answer it, whoever did
     /// in its place.
     pub fn unanswered_by(&self, slot: Slot, tried: Option<SocketAddr>) {
-        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some((slot, tried));
+        let failed = Failed { slot, tried, failing: Failing::Unanswered };
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+    }
+
+    /// The answer ends before it is complete. Where another slot gave it, the
+    /// first one's failure stands.
+    pub fn breaks_off(&self) {
+        let tried = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = self.given().map(|given| given.slot) else { return };
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert(Failed { slot, tried, failing: Failing::Broken });
     }
 
     /// It was the client's doing that there was no answer.
     pub fn is_the_clients_fault(&self) {
-        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn given(&self) -> Option<Given> {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What there is to tell of a slot, once all is over. A client that gives
+    /// up before an answer begins outweighs what was tried until then.
+    fn failure(&self, status: u16) -> Option<Failed> {
+        if status != CLIENT_CLOSED {
+            return *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        let tried = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        self.given().map(|Given { slot, .. }| Failed { slot, tried, failing: Failing::Abandoned })
     }
 
     /// The answer begins.
@@ -144,14 +211,14 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
-        let unanswered = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, status) = (self.clock.wall(), self.status.load(Ordering::Relaxed));
-        // What the client gave up says nothing about the slot.
-        if let Some((slot, tried)) = unanswered.filter(|_| status != CLIENT_CLOSED) {
+        if let Some(Failed { slot, tried, failing }) = self.failure(status) {
+            let since = self.given().map_or(self.started, |given| given.at);
+            let waited = self.clock.instant().saturating_duration_since(since);
             let tried = super::forward::address_text(tried);
             let mut request = plain(&self.request);
             request.truncate(failures::LONGEST_REQUEST);
-            let failure = failures::line(now, status, slot, &tried, &request);
+            let failure = failures::line(now, (status, failing, waited), slot, &tried, &request);
             self.log.take(Message::Failure(failure));
         }
         let took = self.clock.instant().duration_since(self.started);
@@ -232,6 +299,7 @@ mod tests {
         assert!(fs::read_to_string(&all).unwrap().contains(&path));
         let failures = fs::read_to_string(&failed).unwrap();
         assert!(failures.len() < failures::LONGEST_REQUEST + 100, "{}", failures.len());
-        assert_eq!(failures::count(&failures, true, Slot::Green, DateTime::UNIX_EPOCH), Ok(1));
+        let found = failures::count(&failures, true, Slot::Green, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(found.failed, 1);
     }
 }

@@ -16,8 +16,9 @@ use axum_reverse_proxy::{ProxyError as Failure, TunnelGuard};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::access_log::{AccessLog, Entry};
+use super::access_log::{AccessLog, Entry, Sending};
 use super::answer::{marker, problem};
+use super::download::watched;
 use super::headers::{complete_request, complete_response};
 use super::operator::{is_operator_path, may_operate};
 use super::serving::{Serving, Upstream};
@@ -98,6 +99,7 @@ impl Gateway {
         let Some(slot) = serving.pick() else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, rules);
         };
+        entry.is_for(slot);
         if serving.upstream(slot).is_none() {
             entry.unanswered_by(slot, None);
         }
@@ -108,7 +110,7 @@ impl Gateway {
 
         let (parts, body) = request.into_parts();
         let upload = Upload::new(self.clock.clone());
-        let body = if body.is_end_stream() { body } else { upload.watch(body) };
+        let body = if body.is_end_stream() { body } else { upload.watch(body, Sending(Arc::clone(entry))) };
         let way = Way { gateway: self, slot, upstream, entry };
         let answering = way.pass(Request::from_parts(parts, body));
         match upload.wait(answering, Duration::from_millis(rules.timeout_ms)).await {
@@ -116,7 +118,7 @@ impl Gateway {
                 entry.unanswered_by(slot, Some(upstream.address));
                 problem(StatusCode::GATEWAY_TIMEOUT, rules)
             }
-            Some(Ok(response)) => response,
+            Some(Ok(response)) => watched(response, entry),
             Some(Err(_)) if upload.broke() => {
                 entry.is_the_clients_fault();
                 problem(StatusCode::BAD_REQUEST, rules)

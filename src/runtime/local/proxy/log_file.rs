@@ -111,14 +111,17 @@ mod tests {
 
     use super::*;
     use crate::domain::Slot;
-    use crate::runtime::failures;
+    use crate::runtime::failures::{self, Failing};
+
+    const REFUSED: (u16, Failing, std::time::Duration) =
+        (502, Failing::Unanswered, std::time::Duration::ZERO);
 
     #[test]
     fn half_a_line_of_an_earlier_process_does_not_swallow_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy-failures.log");
         let at = DateTime::from_timestamp(1_764_061_000, 0).unwrap();
-        let failure = failures::line(at, 502, Slot::Green, "-", "GET / HTTP/1.1");
+        let failure = failures::line(at, REFUSED, Slot::Green, "-", "GET / HTTP/1.1");
         fs::write(&path, format!("{failure}{}", &failure[..40])).unwrap();
 
         let mut log = LogFile::open(&path).unwrap();
@@ -152,7 +155,7 @@ mod tests {
         // Nothing can be written to a file that is open for reading.
         log.write_into(File::open(&path).unwrap(), 1);
         let at = DateTime::from_timestamp(1_764_061_000, 0).unwrap();
-        let failure = failures::line(at, 502, Slot::Green, "-", "GET / HTTP/1.1");
+        let failure = failures::line(at, REFUSED, Slot::Green, "-", "GET / HTTP/1.1");
         let gap = |lost| failures::gap(at, lost);
         log.write(&failure, gap);
         log.write(&failure, gap);

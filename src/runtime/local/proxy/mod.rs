@@ -11,6 +11,7 @@ pub mod account;
 mod answer;
 mod balance;
 pub mod config;
+mod download;
 mod forward;
 mod headers;
 mod log_file;

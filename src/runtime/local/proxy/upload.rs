@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use futures_util::StreamExt as _;
 
+use super::access_log::Sending;
 use crate::clock::SharedClock;
 
 /// The progress of one request's body.
@@ -25,10 +26,11 @@ impl Upload {
         Arc::new(Self { clock, started, moved_ms: AtomicU64::new(0), broke: AtomicBool::new(false) })
     }
 
-    /// The same body, watched.
-    pub fn watch(self: &Arc<Self>, body: Body) -> Body {
+    /// The same body, watched; `sending` is let go of with it.
+    pub fn watch(self: &Arc<Self>, body: Body, sending: Sending) -> Body {
         let upload = Arc::clone(self);
         Body::from_stream(body.into_data_stream().inspect(move |piece| {
+            let _ = &sending;
             let elapsed = upload.clock.instant().duration_since(upload.started);
             upload.moved_ms.store(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             if piece.is_err() {
