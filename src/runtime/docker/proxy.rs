@@ -14,7 +14,7 @@ use super::create::{anonymous_mount, confined};
 use super::files::FileTree;
 use super::helper::Helper;
 use super::nginx::{self, CANDIDATE, CONFIG};
-use super::{DockerRuntime, exec, marker};
+use super::{DockerRuntime, exec, marker, replacement};
 use crate::domain::Routes;
 use crate::domain::stack::{ContainerSpec, FileSet, PublishedPort, Role, Stack};
 use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
@@ -121,7 +121,15 @@ async fn check_text(
     helper.remove().await?;
     let output = output?;
     Ok(if output.code == 0 {
-        Check { status: CheckStatus::Pass, detail: format!("nginx {version} accepts the configuration") }
+        let cuts = if version.abilities(true).keepalive_min_timeout {
+            ""
+        } else {
+            "; before 1.27.4 its reload may cut a client's request on an idle connection"
+        };
+        Check {
+            status: CheckStatus::Pass,
+            detail: format!("nginx {version} accepts the configuration{cuts}"),
+        }
     } else {
         Check { status: CheckStatus::Fail, detail: nginx::complaint(&output.text) }
     })
@@ -233,9 +241,9 @@ impl Load<'_> {
     }
 }
 
-/// Brings up the proxy, unless the right one runs: a proxy whose own
-/// container changes (image, port, limits) is the one change that interrupts
-/// service, for the second in which the new one starts.
+/// Brings up the proxy, unless the right one runs: a proxy whose own container
+/// changes (see [`replacement`]) is the one change that interrupts service, from
+/// the moment in which the old one is asked to finish until the new one serves.
 pub async fn ensure(
     runtime: &DockerRuntime,
     stack: &Stack,
@@ -248,7 +256,7 @@ pub async fn ensure(
     let found = containers::in_role(client, Role::Proxy).await?;
     if let Some(found) = &found
         && found.is_running
-        && found.spec() == Some(spec.hash().as_str())
+        && replacement::is_made_from(client, found, spec).await?
         && marker::answers(&runtime.http, &runtime.clock, address, RESTORED).await
     {
         return Ok(());
@@ -272,7 +280,10 @@ pub async fn ensure(
     carrier.remove().await?;
     copied?;
     if let Some(found) = found {
-        containers::stop(client, &found.id, None).await?;
+        // The manifest's grace of now. What runs in the old one may have begun by
+        // what it was made with: whichever is longer.
+        let grace = spec.stop_grace.max(replacement::grace(client, &found).await?);
+        containers::stop(client, &found.id, Some(grace)).await?;
         containers::remove(client, &found.id).await?;
     }
     let id = runtime.bring_up(spec).await?;
