@@ -1,11 +1,16 @@
 //! When the proxy is made anew and when not, and what a reload leaves behind.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, EventsOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use futures_util::StreamExt as _;
 use serde_json::json;
+use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::stack::{ContainerSpec, Role, Stack, label};
 use swiftdeploy::domain::{Mode, Routes, Slot};
 use swiftdeploy::runtime::{KEPT_OVER_RELOAD, Runtime as _};
@@ -67,6 +72,39 @@ async fn another_grace_or_another_rule_of_the_hash_replaces_no_proxy_and_another
         assert_eq!(only.why, "nginx.image is nginx:1.22 and was nginx:latest");
         assert!(only.can_stay, "a rollback leaves it");
         assert_eq!(id(world).await, before, "asking changes nothing");
+    })
+    .await;
+}
+
+/// How long nginx took to end once it was asked to, by the daemon's account.
+async fn took_to_end(world: &World, id: &str, since: i64) -> Duration {
+    let filters = HashMap::from([("container".to_owned(), vec![id.to_owned()])]);
+    let (since, until) = (since.to_string(), SystemClock.wall().timestamp() + 1);
+    let options =
+        EventsOptionsBuilder::new().since(&since).until(&until.to_string()).filters(&filters).build();
+    let events: Vec<_> = world.docker.events(Some(options)).map(|event| event.unwrap()).collect().await;
+    let at = |what: &str| {
+        let event = events.iter().find(|event| event.action.as_deref() == Some(what));
+        event.and_then(|event| event.time_nano).unwrap()
+    };
+    Duration::from_nanos(u64::try_from(at("die") - at("kill")).unwrap())
+}
+
+/// While nginx ends nobody serves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_does_not_hold_up_the_end_of_a_proxy_that_is_replaced() {
+    with_docker(async |world| {
+        deployed(world).await;
+        let (before, since) = (id(world).await, SystemClock.wall().timestamp());
+        let mut stack = world.stack.clone();
+        proxy_of(&mut stack).image = "nginx:1.22".into();
+        let mut kept = TcpStream::connect(world.public()).await.unwrap();
+        assert!(ask(&mut kept, world.public()).await.contains(" 200 "));
+        let routes = Routes::all_to(Slot::Blue, "second");
+        world.runtime.ensure_proxy(&stack, &world.files(), &routes).await.unwrap();
+        assert_eq!(world.runtime.observe().await.unwrap().routes, Some(routes));
+        let took = took_to_end(world, &before, since).await;
+        assert!(took < KEPT_OVER_RELOAD / 2, "{took:?}");
     })
     .await;
 }

@@ -20,6 +20,7 @@ mod create;
 mod events;
 mod exec;
 mod failures;
+mod farewell;
 mod files;
 mod health;
 mod helper;

@@ -14,7 +14,7 @@ use super::create::{anonymous_mount, confined};
 use super::files::FileTree;
 use super::helper::Helper;
 use super::nginx::{self, CANDIDATE, CONFIG};
-use super::{DockerRuntime, exec, marker, replacement};
+use super::{DockerRuntime, exec, farewell, marker, replacement};
 use crate::domain::Routes;
 use crate::domain::stack::{ContainerSpec, FileSet, PublishedPort, Role, Stack};
 use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
@@ -24,7 +24,7 @@ use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
 /// proxy itself can tell, since a process may end between writing and loading.
 const ROUTES: &str = "routes.json";
 /// Longest wait for a loaded configuration to be served.
-const SERVED: Duration = Duration::from_secs(15);
+pub(super) const SERVED: Duration = Duration::from_secs(15);
 /// Longest wait for what should be serving already.
 const RESTORED: Duration = Duration::from_secs(5);
 
@@ -178,13 +178,13 @@ async fn image_of(client: &Client, found: &Found) -> Result<String, RuntimeError
 }
 
 /// One replacement of the configuration of a running proxy.
-struct Load<'a> {
-    runtime: &'a DockerRuntime,
-    spec: &'a ContainerSpec,
-    folder: &'a str,
-    address: SocketAddr,
-    proxy: &'a Found,
-    carrier: &'a Helper,
+pub(super) struct Load<'a> {
+    pub(super) runtime: &'a DockerRuntime,
+    pub(super) spec: &'a ContainerSpec,
+    pub(super) folder: &'a str,
+    pub(super) address: SocketAddr,
+    pub(super) proxy: &'a Found,
+    pub(super) carrier: &'a Helper,
 }
 
 impl Load<'_> {
@@ -223,7 +223,7 @@ impl Load<'_> {
         Err(RuntimeError::ProxyRefused { reason })
     }
 
-    async fn load(&self, generation: &str, limit: Duration) -> Result<(), RuntimeError> {
+    pub(super) async fn load(&self, generation: &str, limit: Duration) -> Result<(), RuntimeError> {
         self.nginx(CONFIG, &["-s", "reload"]).await?;
         let DockerRuntime { http, clock, .. } = self.runtime;
         marker::await_generation(http, clock, self.address, generation, marker::SETTLED, limit).await.map_err(
@@ -250,7 +250,7 @@ pub async fn ensure(
     files: &StackFiles,
     routes: &Routes,
 ) -> Result<(), RuntimeError> {
-    let (spec, _) = nginx::proxy(stack)?;
+    let (spec, folder) = nginx::proxy(stack)?;
     let client = &runtime.client;
     let address = public_address(runtime, spec)?;
     let found = containers::in_role(client, Role::Proxy).await?;
@@ -275,6 +275,10 @@ pub async fn ensure(
         runtime.refuse_taken_port(port.bind, port.host).await?;
     }
     let carrier = Helper::holding(client, &spec.image, &[FileSet::ProxyConfig]).await?;
+    if let Some(proxy) = found.as_ref().filter(|found| found.is_running && found.spec().is_some()) {
+        // Only shortens the interruption, so that what fails here is no reason to stop.
+        let _ = farewell::say(&Load { runtime, spec, folder, address, proxy, carrier: &carrier }).await;
+    }
     let copied =
         carrier.upload(&Helper::folder(FileSet::ProxyConfig), &self::files(text, routes, None)?).await;
     carrier.remove().await?;
