@@ -9,6 +9,8 @@ mod dashboard;
 mod load;
 #[path = "support/look.rs"]
 mod look;
+#[path = "story_docker/proxy.rs"]
+mod proxy;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/world.rs"]
@@ -88,38 +90,6 @@ fn without_opa_every_gate_denies_and_works_again_when_it_returns() {
     // Going back is never gated.
     world.run(&["rollback"]).ends_with(0);
     assert_eq!(world.get("/").json()["mode"], "stable");
-}
-
-#[test]
-fn a_plain_redeploy_loses_no_request() {
-    let _alone = alone();
-    let Some(world) = World::docker() else { return };
-    // At least nginx' `keepalive_min_timeout`, as at the default of 10 s.
-    world.edit_manifest(|text| text.replace("drain: 1s", "drain: 6s"));
-    world.run(&["deploy"]).ends_with(0);
-    load::redeploy_under_load(&world);
-}
-
-#[test]
-fn compose_lists_the_stack_and_serves_it_alone() {
-    let _alone = alone();
-    let Some(world) = World::docker() else { return };
-    world.run(&["deploy"]).ends_with(0);
-    let listed = world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "ps"]).ends_with(0);
-    for service in ["app-blue", "nginx", "opa"] {
-        assert!(listed.out.contains(service), "no {service} in\n{}", listed.out);
-    }
-    world.run(&["teardown", "--yes"]).ends_with(0);
-    world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "up", "-d"]).ends_with(0);
-    let answer = until("Compose alone serves the app", Duration::from_secs(30), || {
-        match world::request(world.port, "GET", "/", "") {
-            Ok(answer) if answer.status == 200 => Ok(answer),
-            other => Err(format!("{other:?}")),
-        }
-    });
-    assert_eq!(answer.header("x-deployed-by"), Some("swiftdeploy"));
-    assert_eq!(answer.json()["mode"], "stable");
-    world.tool("docker-compose", &["-f", "generated/docker-compose.yml", "down", "-v"]).ends_with(0);
 }
 
 #[test]

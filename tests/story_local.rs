@@ -58,7 +58,7 @@ fn a_plain_redeploy_loses_no_request() {
     // Time enough for a thousand requests also where little else fits in.
     world.edit_manifest(|text| text.replace("drain: 1s", "drain: 6s"));
     world.run(&["deploy"]).ends_with(0);
-    load::redeploy_under_load(&world);
+    load::redeploy_under_load(&world, "1.0.0", "1.0.1", |text| text);
 }
 
 #[test]

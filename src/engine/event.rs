@@ -230,6 +230,9 @@ pub struct PlanReport {
     pub files: Vec<FileChange>,
     /// Lines like `app-green` with what it would run.
     pub start: Vec<String>,
+    /// What of the platform would be made anew, why, and what that means for the
+    /// traffic.
+    pub replace: Vec<String>,
     /// What would be retired.
     pub stop: Vec<String>,
     /// What the gates say now.

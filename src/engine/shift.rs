@@ -11,7 +11,7 @@ use super::faults;
 use super::halt::Halt;
 use super::probe::public_address;
 use super::stage::Stage;
-use crate::domain::stack::ContainerSpec;
+use crate::domain::stack::{ContainerSpec, Role};
 use crate::domain::{Release, Routes, Slot};
 use crate::runtime::{Health, Instance, LogRequest};
 
@@ -97,6 +97,8 @@ pub(super) async fn switch_or_remove(
         && let Ok(now) = stage.session.runtime.observe().await
         && now.routes.is_none_or(|routes| routes.percent(slot) == 0)
     {
+        // It may have had traffic until the routes went back.
+        wait_for_the_last(stage).await;
         clean_up(context, stage, slot).await;
     }
     switched
@@ -209,11 +211,10 @@ pub(super) async fn switch(
     let before = stage.observed.routes.clone().filter(|_| stage.observed.proxy().is_some());
     let routes = Routes::all_to(slot, generation(context, "a"));
     let service = stage.service(slot);
+    let keeps_proxy = replace_proxy(context, stage, &routes).await?;
     context
         .step("route", async |_| {
-            // A rollback takes the proxy as it runs; replacing it for an edit
-            // of the manifest is a deployment's business.
-            if context.action != Action::Rollback || stage.observed.routes.is_none() {
+            if !keeps_proxy {
                 stage.session.runtime.ensure_proxy(&stage.stack, &stage.files, &routes).await?;
             }
             stage.session.runtime.route(&stage.stack, &stage.files, &routes).await?;
@@ -231,6 +232,35 @@ pub(super) async fn switch(
             .await?;
     }
     verified
+}
+
+/// Replaces a proxy that serves and is not what the stack says, in a step of its
+/// own that says why: it is the one step that interrupts the traffic. Tells whether
+/// the proxy is to be taken as it runs: a rollback does so wherever it can, since
+/// replacing it for an edit of the manifest is a deployment's business.
+async fn replace_proxy(context: &Context, stage: &Stage, routes: &Routes) -> Result<bool, Halt> {
+    let runtime = &stage.session.runtime;
+    let is_rollback = context.action == Action::Rollback;
+    let serves = stage.observed.routes.is_some();
+    let asked = runtime.replacements(&stage.stack).await;
+    let replacements = match asked {
+        Ok(replacements) => replacements,
+        // What the proxy should be is a side issue to the traffic's way back.
+        Err(_) if is_rollback => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let replacement = replacements.into_iter().find(|replacement| replacement.role == Role::Proxy);
+    let Some(replacement) = replacement.filter(|_| serves) else { return Ok(is_rollback && serves) };
+    if is_rollback && replacement.can_stay {
+        return Ok(true);
+    }
+    context
+        .step(&format!("replace {}", replacement.service), async |_| {
+            runtime.ensure_proxy(&stage.stack, &stage.files, routes).await?;
+            Ok(((), format!("the traffic was interrupted: {}", replacement.why)))
+        })
+        .await?;
+    Ok(false)
 }
 
 /// Confirms through the proxy that the release serves.
@@ -264,31 +294,61 @@ pub(super) async fn verify(context: &Context, stage: &Stage, release: &Release) 
         .await
 }
 
-/// Lets a slot without traffic finish what it has, then stops it. A cancel
-/// only cuts the drain short: the new release serves already, and stopping
-/// lets requests under way finish too.
+/// Lets a slot without traffic finish what it has, then stops it: not before the
+/// proxy certainly brings it nothing more, however short the drain. A cancel only
+/// cuts the drain short: the new release serves already, and stopping lets
+/// requests under way finish too.
 pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
     let nginx = &stage.manifest().nginx;
-    let drain = nginx.drain;
+    let mut drain = nginx.drain;
+    let began = context.core.clock.instant();
+    let so_far = || context.core.clock.instant().saturating_duration_since(began);
+    let mut lingering = Duration::ZERO;
     context
         .step_through("drain", async |step| {
-            let began = context.core.clock.instant();
+            let (mut is_cut_short, mut lingers) = (false, false);
             loop {
-                let waited = context.core.clock.instant().saturating_duration_since(began);
+                let waited = so_far();
                 if waited >= drain {
-                    return Ok(((), format!("{} s for requests under way", drain.as_secs())));
+                    lingering = stage.session.runtime.lingering().await;
                 }
-                let fraction = waited.as_secs_f64() / drain.as_secs_f64().max(0.001);
-                step.progress(format!("{} of {} s", waited.as_secs(), drain.as_secs()), Some(fraction));
-                if context.wait(LOOK.min(drain.saturating_sub(waited))).await.is_err() {
-                    return Ok(((), "cut short: cancelled while draining".into()));
+                let needed = drain.max(lingering);
+                if waited >= needed {
+                    break;
+                }
+                lingers = waited >= drain;
+                let fraction = waited.as_secs_f64() / needed.as_secs_f64().max(0.001);
+                step.progress(format!("{} of {} s", waited.as_secs(), needed.as_secs()), Some(fraction));
+                let pause = LOOK.min(needed.saturating_sub(waited));
+                if is_cut_short {
+                    tokio::time::sleep(pause).await;
+                } else if context.wait(pause).await.is_err() {
+                    is_cut_short = true;
+                    drain = Duration::ZERO;
                 }
             }
+            let detail = match (is_cut_short, lingers) {
+                (true, _) => "cut short: cancelled while draining".into(),
+                (false, true) => format!("{} s, for clients whose connections were idle", so_far().as_secs()),
+                (false, false) => format!("{} s for requests under way", nginx.drain.as_secs()),
+            };
+            Ok(((), detail))
         })
         .await?;
-    // Together at least the longest time that the proxy gives a request.
-    let grace = stage.manifest().services.stop_grace.max(nginx.proxy_timeout.saturating_sub(drain));
+    // Together at least the longest time that the proxy gives a request, counted
+    // from the last that it may have brought.
+    let longest = nginx.proxy_timeout + lingering;
+    let grace = stage.manifest().services.stop_grace.max(longest.saturating_sub(so_far()));
     stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
+}
+
+/// Waits until the proxy certainly brings nothing more by the routes before.
+async fn wait_for_the_last(stage: &Stage) {
+    let mut waited = Duration::ZERO;
+    while waited < stage.session.runtime.lingering().await {
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
+    }
 }
 
 /// Retires whatever runs beside the slot that serves now.

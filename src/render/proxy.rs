@@ -9,18 +9,13 @@ use super::template::Template;
 use super::{RenderError, stack};
 use crate::domain::Routes;
 use crate::manifest::{Manifest, OperatorAccess};
-use crate::runtime::{ProxyAbilities, ProxyRules};
+use crate::runtime::{KEPT_OVER_RELOAD, ProxyAbilities, ProxyRules};
 
 /// Where nginx writes its logs: the mount point of their volume.
 pub(super) const LOG_FOLDER: &str = "/var/tmp";
 
 /// Where faults are injected.
 const CHAOS_PATH: &str = "/chaos";
-
-/// How long an idle client connection is kept over a reload. With
-/// [`ProxyAbilities::keepalive_min_timeout`] it may bring one more request to
-/// an old worker.
-const KEEPALIVE_MIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 const NGINX: Template = Template { name: "nginx.conf", text: include_str!("../../templates/nginx.conf.hbs") };
 
@@ -67,6 +62,6 @@ fn operator_paths(manifest: &Manifest) -> Vec<&str> {
 /// How long nginx may take to finish what runs: the drain of an old slot, the
 /// longest request, and the connections that were kept over a reload.
 pub(super) fn shutdown_timeout(manifest: &Manifest) -> Duration {
-    let longest = manifest.nginx.drain + manifest.nginx.proxy_timeout + KEEPALIVE_MIN_TIMEOUT;
+    let longest = manifest.nginx.drain + manifest.nginx.proxy_timeout + KEPT_OVER_RELOAD;
     Duration::from_secs(longest.as_secs() + u64::from(longest.subsec_nanos() > 0))
 }

@@ -15,9 +15,9 @@ mod model;
 pub use error::RuntimeError;
 pub use failures::{LONGEST_REQUEST, Unanswered};
 pub use model::{
-    Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, LogLine, LogRequest,
-    Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress, RuntimeEvent,
-    StackFiles, Usage,
+    Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, KEPT_OVER_RELOAD,
+    LogLine, LogRequest, Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress,
+    Replacement, RuntimeEvent, StackFiles, Usage,
 };
 
 use std::time::Duration;
@@ -99,6 +99,12 @@ pub trait Runtime: Send + Sync {
         routes: &Routes,
     ) -> Result<(), RuntimeError>;
 
+    /// What of the platform runs and would be made anew by
+    /// [`Self::ensure_policy`] or [`Self::ensure_proxy`], and why. Changes nothing.
+    async fn replacements(&self, _stack: &Stack) -> Result<Vec<Replacement>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     /// Copies the policies to the policy engine, where it has a copy. Tells
     /// whether they were other ones than it had.
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError>;
@@ -112,6 +118,12 @@ pub trait Runtime: Send + Sync {
     /// configuration is checked, loaded, and its generation read back through
     /// the public port. On any failure the old configuration keeps serving.
     async fn route(&self, stack: &Stack, files: &StackFiles, routes: &Routes) -> Result<(), RuntimeError>;
+
+    /// How long after a [`Self::route`] the proxy may still bring requests by
+    /// the routes before it; nothing once it certainly brings none.
+    async fn lingering(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Keeps what a running stack writes bounded, where that is not done by
     /// itself. For every look: most calls find that it is not time yet.

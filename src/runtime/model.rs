@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -178,6 +179,39 @@ pub enum CheckStatus {
     Fail,
 }
 
+/// A part of the platform that runs and that the next deployment makes anew,
+/// since it was made from something else than the stack says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The service's name.
+    pub service: String,
+    /// The proxy's interrupts the traffic.
+    pub role: Role,
+    /// In the manifest's words.
+    pub why: String,
+    /// Whether the one that runs could go on all the same, and take new routes
+    /// as the stack says.
+    pub can_stay: bool,
+}
+
+impl std::fmt::Display for Replacement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let effect = match self.role {
+            Role::Proxy => "INTERRUPTS THE TRAFFIC until the new one serves",
+            Role::App { .. } | Role::Policy => "the traffic goes on",
+        };
+        write!(f, "{}: {}; {effect}", self.service, self.why)
+    }
+}
+
+/// In the manifest's words, what moved a public address; nothing where it stayed.
+pub(super) fn moved(old: SocketAddr, new: SocketAddr) -> Vec<String> {
+    let port =
+        (old.port() != new.port()).then(|| format!("nginx.port is {} and was {}", new.port(), old.port()));
+    let bind = (old.ip() != new.ip()).then(|| format!("nginx.bind is {} and was {}", new.ip(), old.ip()));
+    port.into_iter().chain(bind).collect()
+}
+
 /// Where the files are that the runtime gives to proxy and policy engine, and
 /// the manifest's values that the proxy of the local target needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,6 +263,10 @@ impl PartialEq for ProxyConfigSource {
         self.rules == other.rules
     }
 }
+
+/// How long a reload keeps an idle client connection, where the proxy can: by
+/// the old routes it may bring one more request then.
+pub const KEPT_OVER_RELOAD: Duration = Duration::from_secs(5);
 
 /// What the proxy at hand can do beyond nginx 1.22.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

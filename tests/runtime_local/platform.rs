@@ -59,9 +59,18 @@ async fn a_changed_port_moves_the_proxy() {
     world.serving().await;
     let old = world.runtime.observe().await.unwrap();
 
+    assert_eq!(world.runtime.replacements(&world.stack()).await.unwrap(), []);
+    let before = world.rules.port;
     world.rules.port = free_port();
+    let told = world.runtime.replacements(&world.stack()).await.unwrap();
+    let why = format!("nginx.port is {} and was {before}", world.rules.port);
+    assert_eq!(
+        told.iter().map(|one| (one.why.as_str(), one.can_stay)).collect::<Vec<_>>(),
+        [(why.as_str(), false)]
+    );
     world.platform(&Routes::all_to(Slot::Blue, "g2")).await;
 
+    assert_eq!(world.runtime.replacements(&world.stack()).await.unwrap(), []);
     assert_eq!(world.get("/").await.status(), 200);
     assert!(!lives(pid(old.proxy().unwrap())));
     assert!(TcpListener::bind(old.proxy().unwrap().endpoint.unwrap()).is_ok(), "the old port is free");

@@ -55,7 +55,7 @@ fn operation(event: &OperationEvent) -> Value {
         }
         OperationEvent::Planned { id, plan } => json!({
             "event": "plan", "id": id.0, "files": files(&plan.files),
-            "start": plan.start, "stop": plan.stop, "decisions": plan.decisions,
+            "start": plan.start, "replace": plan.replace, "stop": plan.stop, "decisions": plan.decisions,
         }),
         OperationEvent::Notice { id, text } => json!({"event": "notice", "id": id.0, "text": text}),
         OperationEvent::Finished { id, action, outcome, elapsed } => {

@@ -91,6 +91,9 @@ impl People {
         for start in &plan.start {
             self.line(&format!("  {} {start}", self.paint.good("start    ")))?;
         }
+        for replace in &plan.replace {
+            self.line(&format!("  {} {}", self.paint.bad("replace  "), clean(replace)))?;
+        }
         for stop in &plan.stop {
             self.line(&format!("  {} {stop}", self.paint.unsure("retire   ")))?;
         }

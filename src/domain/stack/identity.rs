@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{ContainerSpec, HealthSpec, Mount, MountSource, NetworkSpec, Role, Stack, env, label};
@@ -71,11 +71,30 @@ impl NetworkSpec {
 }
 
 impl ContainerSpec {
-    /// SHA-256 over everything that this spec says, as hex digits: two
-    /// containers with the same hash were made the same way. Changes with any
-    /// field.
+    /// SHA-256 over what a container is made of, as hex digits: two containers
+    /// with the same hash were made the same way. Changes with any field; only
+    /// the proxy's leaves out when it is started (Compose alone asks for that)
+    /// and how long it may take to stop (the call that stops it says so). To make
+    /// it anew for one of these would lose requests for nothing.
     #[must_use]
     pub fn hash(&self) -> String {
+        match self.role {
+            Role::Proxy => self.hash_with(&Value::Null, &[]),
+            Role::App { .. } | Role::Policy => {
+                self.hash_with(&json!(millis(self.stop_grace)), &self.depends_on)
+            }
+        }
+    }
+
+    /// The hash by the rule of older versions: also over how long the container may
+    /// take to stop, and what it was started after. By it a proxy that one of them
+    /// made is known to be right still.
+    #[must_use]
+    pub fn older_hash(&self, stop_grace: Duration) -> String {
+        self.hash_with(&json!(millis(stop_grace)), &self.depends_on)
+    }
+
+    fn hash_with(&self, stop_grace: &Value, depends_on: &[String]) -> String {
         // Taken apart without `..`, so that a new field does not compile until
         // it has its place in the hash.
         let Self {
@@ -95,10 +114,10 @@ impl ContainerSpec {
             health,
             restart,
             stop_signal,
-            stop_grace,
+            stop_grace: _,
             memory,
             milli_cpus,
-            depends_on,
+            depends_on: _,
         } = self;
         let place = match role {
             Role::App { slot, mode } => json!([slot.as_str(), mode.as_str()]),
@@ -118,7 +137,7 @@ impl ContainerSpec {
             ports.iter().map(|port| json!([port.bind, port.host, port.container])).collect::<Vec<_>>(),
             health.as_ref().map(HealthSpec::fingerprint),
             [restart, stop_signal],
-            millis(*stop_grace),
+            stop_grace,
             [json!(memory), json!(milli_cpus)],
             depends_on,
         ])
@@ -185,7 +204,7 @@ fn millis(duration: Duration) -> u64 {
 
 impl Mount {
     /// What enters the hash of the container.
-    fn fingerprint(&self) -> serde_json::Value {
+    fn fingerprint(&self) -> Value {
         let source = match self.source {
             MountSource::Volume(volume) => ["volume", volume],
             MountSource::Files(files) => ["files", files.volume()],
@@ -196,7 +215,7 @@ impl Mount {
 
 impl HealthSpec {
     /// What enters the hash of the container.
-    fn fingerprint(&self) -> serde_json::Value {
+    fn fingerprint(&self) -> Value {
         let times = [self.interval, self.timeout, self.start_period].map(millis);
         json!([self.command, times, self.retries])
     }

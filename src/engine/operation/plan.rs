@@ -28,6 +28,8 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     if stage.observed.proxy().is_none() {
         start.push("the proxy".into());
     }
+    let replacements = stage.session.runtime.replacements(&stage.stack).await?;
+    let replace = replacements.iter().map(ToString::to_string).collect();
     let stop = stage.live().map(|(slot, release)| {
         format!("{}: {} {} {}", stage.service(slot), release.image, release.version, release.mode)
     });
@@ -53,7 +55,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
         context.record_decision(decision).await?;
     }
     let would_pass = decisions.iter().all(|decision| decision.allow);
-    let plan = PlanReport { files, start, stop: stop.into_iter().collect(), decisions };
+    let plan = PlanReport { files, start, replace, stop: stop.into_iter().collect(), decisions };
     context.core.tell(Event::Operation(OperationEvent::Planned { id: context.id.clone(), plan }));
     Ok(match (can_be_asked, would_pass) {
         (false, _) => "what the policies say is known once deploy has started Open Policy Agent".into(),

@@ -116,6 +116,11 @@ async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
     for line in metrics::warnings(&context.core, manifest, observed.as_ref()).await {
         context.notice(format!("warning: {line}"));
     }
+    // Asked anew by whoever replaces something; here it is only told.
+    let replacements = session.runtime.replacements(&render::stack(manifest)).await;
+    for replacement in replacements.into_iter().flatten() {
+        context.notice(format!("warning: a deploy replaces {replacement}"));
+    }
 }
 
 async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {

@@ -7,7 +7,7 @@ use super::super::{GENERATED, safe};
 use super::{Duration, Manifest, OperatorAccess, ProxyAbilities, RenderError, Routes, operator_paths, stack};
 use crate::domain::{Share, Slot};
 use crate::manifest::Split as SplitBy;
-use crate::runtime::LONGEST_REQUEST;
+use crate::runtime::{KEPT_OVER_RELOAD, LONGEST_REQUEST};
 
 /// Longest wait for a connection while another slot can take over. A slot on
 /// the same host accepts within a millisecond or not at all. Short, because a
@@ -24,7 +24,8 @@ pub(super) struct View {
     shutdown_timeout: String,
     connect_timeout: String,
     proxy_timeout: String,
-    keepalive_min_timeout: bool,
+    /// How long a reload keeps idle client connections, where nginx can.
+    keepalive_min_timeout: Option<String>,
     resolve: bool,
     upstreams: Vec<Upstream>,
     split: Option<Split>,
@@ -111,7 +112,7 @@ impl View {
             shutdown_timeout: nginx_time(super::shutdown_timeout(manifest)),
             connect_timeout: nginx_time(connect_timeout(manifest, &shares)),
             proxy_timeout: nginx_time(manifest.nginx.proxy_timeout),
-            keepalive_min_timeout: abilities.keepalive_min_timeout,
+            keepalive_min_timeout: abilities.keepalive_min_timeout.then(|| nginx_time(KEPT_OVER_RELOAD)),
             resolve: abilities.resolve,
             upstreams: shares.iter().map(|share| Upstream::new(manifest, share.slot, &shares)).collect(),
             split,

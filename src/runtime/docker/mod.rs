@@ -21,6 +21,7 @@ mod create;
 mod events;
 mod exec;
 mod failures;
+mod farewell;
 mod files;
 mod health;
 mod helper;
@@ -28,6 +29,7 @@ mod images;
 mod info;
 mod judge;
 mod labels;
+mod lingering;
 mod logs;
 mod marker;
 mod nginx;
@@ -36,6 +38,7 @@ mod platform;
 mod policy;
 mod ports;
 mod proxy;
+mod replacement;
 mod rotate;
 mod served;
 mod start;
@@ -53,7 +56,11 @@ use self::connect::Address;
 use self::info::{Apps, Reach};
 use super::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
+<<<<<<< HEAD
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
+=======
+    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles,
+>>>>>>> grace
 };
 use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Stack};
@@ -206,6 +213,10 @@ impl Runtime for DockerRuntime {
         Box::pin(proxy::ensure(self, stack, files, routes)).await
     }
 
+    async fn replacements(&self, stack: &Stack) -> Result<Vec<Replacement>, RuntimeError> {
+        replacement::all(self, stack).await
+    }
+
     async fn sync_policies(&self, stack: &Stack, files: &StackFiles) -> Result<Given, RuntimeError> {
         Box::pin(policy::sync(self, stack, files)).await
     }
@@ -220,6 +231,10 @@ impl Runtime for DockerRuntime {
         // again by the next.
         let _ = rotate::tend(self, stack).await;
         Ok(())
+    }
+
+    async fn lingering(&self) -> Duration {
+        lingering::left(&self.client).await
     }
 
     async fn tend(&self, stack: &Stack) -> Result<(), RuntimeError> {

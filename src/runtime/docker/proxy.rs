@@ -14,7 +14,7 @@ use super::create::{anonymous_mount, confined};
 use super::files::FileTree;
 use super::helper::Helper;
 use super::nginx::{self, CANDIDATE, CONFIG};
-use super::{DockerRuntime, exec, marker};
+use super::{DockerRuntime, exec, farewell, marker, replacement};
 use crate::domain::Routes;
 use crate::domain::stack::{ContainerSpec, FileSet, PublishedPort, Role, Stack};
 use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
@@ -24,7 +24,7 @@ use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
 /// proxy itself can tell, since a process may end between writing and loading.
 const ROUTES: &str = "routes.json";
 /// Longest wait for a loaded configuration to be served.
-const SERVED: Duration = Duration::from_secs(15);
+pub(super) const SERVED: Duration = Duration::from_secs(15);
 /// Longest wait for what should be serving already.
 const RESTORED: Duration = Duration::from_secs(5);
 
@@ -121,7 +121,15 @@ async fn check_text(
     helper.remove().await?;
     let output = output?;
     Ok(if output.code == 0 {
-        Check { status: CheckStatus::Pass, detail: format!("nginx {version} accepts the configuration") }
+        let cuts = if version.abilities(true).keepalive_min_timeout {
+            ""
+        } else {
+            "; before 1.27.4 its reload may cut a client's request on an idle connection"
+        };
+        Check {
+            status: CheckStatus::Pass,
+            detail: format!("nginx {version} accepts the configuration{cuts}"),
+        }
     } else {
         Check { status: CheckStatus::Fail, detail: nginx::complaint(&output.text) }
     })
@@ -170,13 +178,13 @@ async fn image_of(client: &Client, found: &Found) -> Result<String, RuntimeError
 }
 
 /// One replacement of the configuration of a running proxy.
-struct Load<'a> {
-    runtime: &'a DockerRuntime,
-    spec: &'a ContainerSpec,
-    folder: &'a str,
-    address: SocketAddr,
-    proxy: &'a Found,
-    carrier: &'a Helper,
+pub(super) struct Load<'a> {
+    pub(super) runtime: &'a DockerRuntime,
+    pub(super) spec: &'a ContainerSpec,
+    pub(super) folder: &'a str,
+    pub(super) address: SocketAddr,
+    pub(super) proxy: &'a Found,
+    pub(super) carrier: &'a Helper,
 }
 
 impl Load<'_> {
@@ -215,7 +223,7 @@ impl Load<'_> {
         Err(RuntimeError::ProxyRefused { reason })
     }
 
-    async fn load(&self, generation: &str, limit: Duration) -> Result<(), RuntimeError> {
+    pub(super) async fn load(&self, generation: &str, limit: Duration) -> Result<(), RuntimeError> {
         self.nginx(CONFIG, &["-s", "reload"]).await?;
         let DockerRuntime { http, clock, .. } = self.runtime;
         marker::await_generation(http, clock, self.address, generation, marker::SETTLED, limit).await.map_err(
@@ -233,22 +241,22 @@ impl Load<'_> {
     }
 }
 
-/// Brings up the proxy, unless the right one runs: a proxy whose own
-/// container changes (image, port, limits) is the one change that interrupts
-/// service, for the second in which the new one starts.
+/// Brings up the proxy, unless the right one runs: a proxy whose own container
+/// changes (see [`replacement`]) is the one change that interrupts service, from
+/// the moment in which the old one is asked to finish until the new one serves.
 pub async fn ensure(
     runtime: &DockerRuntime,
     stack: &Stack,
     files: &StackFiles,
     routes: &Routes,
 ) -> Result<(), RuntimeError> {
-    let (spec, _) = nginx::proxy(stack)?;
+    let (spec, folder) = nginx::proxy(stack)?;
     let client = &runtime.client;
     let address = public_address(runtime, spec)?;
     let found = containers::in_role(client, Role::Proxy).await?;
     if let Some(found) = &found
         && found.is_running
-        && found.spec() == Some(spec.hash().as_str())
+        && replacement::is_made_from(client, found, spec).await?
         && marker::answers(&runtime.http, &runtime.clock, address, RESTORED).await
     {
         return Ok(());
@@ -267,12 +275,19 @@ pub async fn ensure(
         runtime.refuse_taken_port(port.bind, port.host).await?;
     }
     let carrier = Helper::holding(client, &spec.image, &[FileSet::ProxyConfig]).await?;
+    if let Some(proxy) = found.as_ref().filter(|found| found.is_running && found.spec().is_some()) {
+        // Only shortens the interruption, so that what fails here is no reason to stop.
+        let _ = farewell::say(&Load { runtime, spec, folder, address, proxy, carrier: &carrier }).await;
+    }
     let copied =
         carrier.upload(&Helper::folder(FileSet::ProxyConfig), &self::files(text, routes, None)?).await;
     carrier.remove().await?;
     copied?;
     if let Some(found) = found {
-        containers::stop(client, &found.id, None).await?;
+        // The manifest's grace of now. What runs in the old one may have begun by
+        // what it was made with: whichever is longer.
+        let grace = spec.stop_grace.max(replacement::grace(client, &found).await?);
+        containers::stop(client, &found.id, Some(grace)).await?;
         containers::remove(client, &found.id).await?;
     }
     let id = runtime.bring_up(spec).await?;

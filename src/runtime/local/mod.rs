@@ -47,9 +47,14 @@ use self::spawn::Children;
 use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
 use crate::domain::{Routes, Slot, Target};
+use crate::runtime::model::moved;
 use crate::runtime::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
+<<<<<<< HEAD
     PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
+=======
+    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles,
+>>>>>>> grace
 };
 
 /// The proxy's service name on this target.
@@ -188,6 +193,20 @@ impl Runtime for LocalRuntime {
         routes: &Routes,
     ) -> Result<(), RuntimeError> {
         self.shared.ensure_proxy(&files.proxy.rules, routes).await
+    }
+
+    /// A proxy that listens elsewhere than the stack says cannot move.
+    async fn replacements(&self, stack: &Stack) -> Result<Vec<Replacement>, RuntimeError> {
+        let wanted = public_address(stack)?;
+        let Some(proxy) = self.shared.living_proxy()? else { return Ok(Vec::new()) };
+        let Some(status) = self.shared.proxy_status(proxy)? else { return Ok(Vec::new()) };
+        let rules = &status.serving.rules;
+        let why = moved((rules.bind, rules.port).into(), wanted.into());
+        if why.is_empty() {
+            return Ok(Vec::new());
+        }
+        let why = why.join(", ");
+        Ok(vec![Replacement { service: PROXY.into(), role: Role::Proxy, why, can_stay: false }])
     }
 
     /// The embedded engine reads the project's own files and a real OPA by

@@ -148,6 +148,10 @@ pub fn plan() -> World {
                 },
             ],
             start: vec!["app-green: swift-deploy-1-node:latest, version 1.1.0, stable".into()],
+            replace: vec![
+                "nginx: nginx.port is 9090 and was 8080; INTERRUPTS THE TRAFFIC until the new one serves"
+                    .into(),
+            ],
             stop: vec!["app-blue, after 10 s of draining".into()],
             decisions: vec![passing_infra().decision.unwrap(), opa_down().decision.unwrap()],
         },

@@ -89,6 +89,30 @@ fn hash_changes_with(#[case] change: fn(&mut ContainerSpec)) {
     assert_ne!(changed.hash(), spec().hash());
 }
 
+/// To make the proxy anew interrupts the traffic; these need no new one.
+#[test]
+fn neither_its_grace_nor_compose_s_order_makes_another_proxy() {
+    let proxy = ContainerSpec { role: Role::Proxy, ..spec() };
+    let other = ContainerSpec {
+        stop_grace: Duration::from_secs(45),
+        depends_on: vec!["shop-blue".into()],
+        ..proxy.clone()
+    };
+    assert_eq!(other.hash(), proxy.hash());
+    assert_ne!(ContainerSpec { image: "nginx:2".into(), ..proxy.clone() }.hash(), proxy.hash());
+}
+
+/// Written down when that rule was in force: containers carry it.
+#[test]
+fn the_older_rule_gives_what_it_gave() {
+    let proxy = ContainerSpec { role: Role::Proxy, depends_on: vec!["app-blue".into()], ..spec() };
+    let then = "e160387d8ddbe3017565a07363234b304df42ac4fe5ac58babedfa58241d7c8a";
+    assert_eq!(proxy.older_hash(Duration::from_secs(10)), then);
+    let edited = ContainerSpec { stop_grace: Duration::from_secs(45), ..proxy.clone() };
+    assert_eq!(edited.older_hash(Duration::from_secs(10)), then);
+    assert_ne!(proxy.older_hash(Duration::from_secs(11)), then);
+}
+
 #[test]
 fn memory_and_processor_limits_are_not_mixed_up() {
     let memory = ContainerSpec { memory: Some(500), ..spec() };

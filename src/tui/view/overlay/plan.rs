@@ -51,18 +51,28 @@ fn lines(plan: &PlanReport, theme: &Theme) -> Vec<Line<'static>> {
             Line::styled(format!("       {line}"), style)
         }));
     }
-    for (title, names, sign, style) in
-        [("start", &plan.start, "+", theme.ok), ("stop", &plan.stop, "-", theme.fail)]
-    {
+    for (title, names, sign, style) in [
+        ("start", &plan.start, "+", theme.ok),
+        ("replace", &plan.replace, "!", theme.fail),
+        ("stop", &plan.stop, "-", theme.fail),
+    ] {
+        // Rare, and then it matters: a heading that mostly says nothing would be
+        // read over.
+        if title == "replace" && names.is_empty() {
+            continue;
+        }
         lines.push(Line::default());
         lines.push(heading(title));
         if names.is_empty() {
             lines.push(Line::styled("   nothing", theme.dim));
         }
-        lines.extend(names.iter().map(|name| {
-            let name = text::clean(name).into_owned();
-            Line::from(vec![Span::styled(format!("   {sign} "), style), Span::styled(name, theme.text)])
-        }));
+        for name in names {
+            let parts = text::wrap(&text::clean(name), COLUMNS - 8);
+            lines.extend(parts.into_iter().enumerate().map(|(number, part)| {
+                let sign = if number == 0 { sign } else { " " };
+                Line::from(vec![Span::styled(format!("   {sign} "), style), Span::styled(part, theme.text)])
+            }));
+        }
     }
     lines.push(Line::default());
     lines.push(heading("policy now"));
