@@ -12,6 +12,7 @@
 pub mod eventually;
 pub mod fixtures;
 #[path = "../support/ports.rs"]
+#[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]
 mod ports;
 #[path = "../support/skipped.rs"]
 #[allow(clippy::duplicate_mod, reason = "a program that also drives the binary has it twice")]

@@ -56,11 +56,7 @@ use self::connect::Address;
 use self::info::{Apps, Reach};
 use super::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-<<<<<<< HEAD
-    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
-=======
-    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles,
->>>>>>> grace
+    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
 };
 use crate::clock::SharedClock;
 use crate::domain::stack::{ContainerSpec, Stack};

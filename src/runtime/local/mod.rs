@@ -50,11 +50,7 @@ use crate::domain::{Routes, Slot, Target};
 use crate::runtime::model::moved;
 use crate::runtime::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-<<<<<<< HEAD
-    PullProgress, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
-=======
-    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles,
->>>>>>> grace
+    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
 };
 
 /// The proxy's service name on this target.
