@@ -50,9 +50,10 @@ decision := {
 	"sample": sample,
 }
 
-# What was given, and null for whatever was not: comparing with it is defined.
-# (Versions that had no proxy_broken and proxy_abandoned recorded decisions, which
-# are as they were without them.) SwiftDeploy writes numbers without zeros behind the point (see `limit`).
+# What was given, and null for whatever was not: comparing with it is defined. Older
+# versions recorded no proxy_broken and proxy_abandoned: absent they are none, so that
+# a replay gives the answers of then. SwiftDeploy always tells them.
+# It writes numbers without zeros behind the point (see `limit`).
 facts := object.union(unknown, input) if {
 	is_object(input)
 } else := unknown
@@ -261,7 +262,8 @@ abandoned_checked := [{
 	"unit": "",
 	"ok": is_patient,
 } |
-	"proxy_abandoned" in object.keys(given)
+	# Whether it is there at all; asking for all the keys takes longer.
+	type_name(input.proxy_abandoned) != ""
 ]
 
 # --- facts and limits that cannot be used ----------------------------------------
