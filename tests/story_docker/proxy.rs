@@ -60,7 +60,7 @@ fn another_port_and_another_image_are_told_before_a_deploy_replaces_the_proxy() 
     let _alone = alone();
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
-    let (proxy, old, new) = (id(&world), world.port, world::free_port());
+    let (proxy, old, new) = (id(&world), world.port, world::ports::free_port());
     let why = format!("nginx.port is {new} and was {old}");
     world.edit_manifest(|text| text.replace(&format!("port: {old}"), &format!("port: {new}")));
     let told = format!("nginx: {why}; INTERRUPTS THE TRAFFIC until the new one serves");
