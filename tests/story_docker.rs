@@ -122,6 +122,7 @@ fn an_absent_image_is_named_and_a_pull_brings_it() {
 }
 
 /// The sample service with so many bytes beside it that a pull takes a while.
+#[expect(clippy::unwrap_used, reason = "a test tells what went wrong by ending")]
 fn large_image(world: &World, image: &str) {
     let context = world.outside().join("large-image");
     std::fs::create_dir(&context).unwrap();
