@@ -111,7 +111,7 @@ impl RunningOpa {
                 .args(flags)
                 .arg(policies)
                 // As the container has it.
-                .env("GOGC", "400")
+                .envs([("GOGC", "1000"), ("GOMEMLIMIT", "256MiB")])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
