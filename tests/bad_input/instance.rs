@@ -24,7 +24,7 @@ impl UnderWay {
         });
         world.run(&["init"]).ends_with(0);
         let mut command = world.command(&["deploy"]);
-        let child = command.env("USER", "ann").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let under_way = Self(child);
         until("the service runs", Duration::from_secs(20), || {
             let all = world.processes();
@@ -62,12 +62,13 @@ fn a_second_operation_is_told_who_works_and_the_first_can_be_cancelled() {
     let mut first = UnderWay::begin(&world);
     let before = Untouched::of(&world);
     let pid = first.0.id();
+    let user = world.tool("id", &["-un"]).ends_with(0).out;
     for command in [&["deploy"][..], &["promote", "canary"], &["teardown", "--yes"]] {
         world
             .run(command)
             .ends_with(4)
             .says("busy: deploy is running since")
-            .says("(ann@")
+            .says(&format!("({}@", user.trim()))
             .says(&format!("pid {pid})"));
     }
     let refused = world.run(&["deploy", "--json"]).ends_with(4).json().pop().unwrap();
