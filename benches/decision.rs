@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, roomy_host};
 use swiftdeploy::policy::{PolicyEngine, check};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Decisions that are measured.
 const DECISIONS: usize = 2_000;
 

@@ -15,6 +15,10 @@ use std::time::Duration;
 use swiftdeploy::clock::SystemClock;
 use swiftdeploy::engine::{REPLAY_TIMEOUT, ReplayBy, ReplayOptions, ReplayReport, replay};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Decisions where the command line names no number.
 const DECISIONS: usize = 100_000;
 
