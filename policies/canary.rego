@@ -50,9 +50,7 @@ decision := {
 	"sample": sample,
 }
 
-# What was given, and null for whatever was not: comparing with it is defined. Older
-# versions recorded no proxy_broken and proxy_abandoned: absent they are none, so that
-# a replay gives the answers of then. SwiftDeploy always tells them.
+# What was given, and null for whatever was not: comparing with it is defined.
 # It writes numbers without zeros behind the point (see `limit`).
 facts := object.union(unknown, input) if {
 	is_object(input)
@@ -70,8 +68,8 @@ unknown := {
 	"oom_kills": null,
 	"p99_bucket": null,
 	"p99_latency_ms": null,
-	"proxy_abandoned": [],
-	"proxy_broken": 0,
+	"proxy_abandoned": null,
+	"proxy_broken": null,
 	"proxy_error": null,
 	"proxy_failures": null,
 	"requests": null,
@@ -120,7 +118,7 @@ want_of_evidence := {
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) in {7, 8}
+	count(checks) == 8
 	every check in checks { check.ok == true }
 } else := "inconclusive" if {
 	count(violations) > 0
@@ -218,9 +216,7 @@ found := [violation |
 	some violation in group
 ]
 
-checks := array.concat(always_checked, abandoned_checked)
-
-always_checked := [
+checks := [
 	{
 		"fact": "requests",
 		"observed": seen.requests,
@@ -256,22 +252,18 @@ always_checked := [
 	{"fact": "healthy", "observed": seen.healthy, "must": "==", "limit": true, "unit": "", "ok": seen.healthy == true},
 	{"fact": "restarts", "observed": seen.restarts, "must": "==", "limit": 0, "unit": "", "ok": seen.restarts == 0},
 	{"fact": "oom_kills", "observed": seen.oom_kills, "must": "==", "limit": 0, "unit": "", "ok": seen.oom_kills == 0},
+	{
+		"fact": "proxy_abandoned_rate",
+		"observed": late_rate,
+		"must": "<=",
+		"limit": may_take_longer,
+		"unit": "",
+		"ok": is_patient,
+	},
 ] if {
 	seen := facts
 	most := limit
 }
-
-abandoned_checked := [{
-	"fact": "proxy_abandoned_rate",
-	"observed": late_rate,
-	"must": "<=",
-	"limit": may_take_longer,
-	"unit": "",
-	"ok": is_patient,
-} |
-	# Whether it is there at all; asking for all the keys takes longer.
-	type_name(input.proxy_abandoned) != ""
-]
 
 # --- facts and limits that cannot be used ----------------------------------------
 
@@ -559,6 +551,7 @@ are_waits_known if {
 }
 
 waited_longer_than(bound) := sum([waiting.count |
+	is_array(facts.proxy_abandoned)
 	some waiting in facts.proxy_abandoned
 	waiting.waited_ms > bound
 ])
@@ -628,8 +621,13 @@ doubt_of_errors := [sprintf("%s; whether they would have failed is not known, an
 ]) |
 	late > 0
 	is_share(limit.error_rate)
-	late_rate > limit.error_rate
+	failed_for_sure + late > limit.error_rate * (proxy_total + late)
 ]
+
+failed_for_sure := (facts.errors + facts.proxy_failures) + facts.proxy_broken if {
+	# Then all of them are counts.
+	is_number(proxy_total)
+}
 
 # The slow ones that the histogram has may be others.
 doubt_of_slow := [sprintf("%s; whether the canary counted them is not known, and if not, more than %v %% took longer", [
@@ -638,7 +636,7 @@ doubt_of_slow := [sprintf("%s; whether the canary counted them is not known, and
 ]) |
 	late > 0
 	p99.state == "kept"
-	edge.within * 100 < (edge.total + late) * 99
+	not is_surely_kept(late)
 ]
 
 # At the P99 only 1 % are still waiting, of whom some may leave. More than that,
@@ -834,17 +832,33 @@ too_slow := [{
 
 # Durations of some requests say nothing about the others. Counter and histogram
 # are written one after the other, so a scrape may see a request in one of them
-# alone: unknown is what lacks more than 5 durations and more than 5 %. More
-# durations than requests are no fault: a histogram without paths has the health
-# checks too.
-durations_may_lack := {"requests": 5, "percent": 5}
+# alone, a few of them however many there are. Lack more, they may all have been
+# slow: unknown is what they could decide. More durations than requests are no
+# fault: a histogram without paths has the health checks too.
+durations_may_lack := 5
 
 has_few_durations if {
 	is_measured
 	is_count(facts.requests)
 	lacking := facts.requests - durations
-	lacking > durations_may_lack.requests
-	lacking * 100 > durations_may_lack.percent * facts.requests
+	lacking > durations_may_lack
+	not is_surely_kept(lacking)
+	not is_surely_high(lacking)
+}
+
+# Whether the P99 is kept however long so many more requests took.
+is_surely_kept(more) if surely_within * 100 >= (durations + more) * 99
+
+is_surely_high(more) if (edge.within + more) * 100 < (edge.total + more) * 99
+
+# How many took no longer than the limit, by the highest bucket edge that is not
+# above it.
+surely_within := max([bucket.count |
+	some bucket in buckets
+	is_number(bucket.le_ms)
+	bucket.le_ms <= limit.p99_latency_ms
+]) if {
+	is_amount(limit.p99_latency_ms)
 }
 
 # How many durations the histogram has; undefined without any.

@@ -22,6 +22,8 @@ good := {
 	"healthy": true,
 	"restarts": 0,
 	"oom_kills": 0,
+	"proxy_abandoned": [],
+	"proxy_broken": 0,
 	"proxy_failures": 0,
 	"proxy_error": null,
 	"stable": null,
@@ -156,9 +158,24 @@ test_durations_of_some_requests_are_inconclusive if {
 }
 
 test_a_few_durations_may_be_missing if {
-	most := [{"le_ms": 500, "count": 285}, {"le_ms": null, "count": 285}]
+	most := [{"le_ms": 500, "count": 295}, {"le_ms": null, "count": 295}]
 	decision := canary.decision with input as changed({"latency_buckets": most}) with data.thresholds as limits
 	decision.allow == true
+}
+
+test_missing_durations_may_all_have_been_slow if {
+	fast := [{"le_ms": 500, "count": 288}, {"le_ms": null, "count": 288}]
+	decision := canary.decision with input as changed({"latency_buckets": fast}) with data.thresholds as limits
+	gives(decision, "inconclusive", ["p99_unknown"])
+	many := changed({"requests": 3000, "latency_buckets": [{"le_ms": 500, "count": 2980}, {"le_ms": null, "count": 2980}]})
+	few := canary.decision with input as many with data.thresholds as limits
+	few.allow == true
+}
+
+test_missing_durations_do_not_hide_slow_ones if {
+	slow := [{"le_ms": 500, "count": 200}, {"le_ms": null, "count": 280}]
+	decision := canary.decision with input as changed({"latency_buckets": slow}) with data.thresholds as limits
+	gives(decision, "fail", ["p99_high"])
 }
 
 test_more_durations_than_requests_are_no_fault if {
@@ -411,14 +428,38 @@ test_requests_given_up_more_often_than_may_fail_are_waited_for if {
 	decision.waiting_helps == true
 }
 
-test_records_of_older_versions_are_judged_by_what_they_have if {
-	decision := canary.decision with input as good with data.thresholds as limits
-	decision.allow == true
-	count(decision.checks) == 7
-	now := canary.decision with input as changed({"proxy_broken": 0, "proxy_abandoned": []}) with data.thresholds as limits
-	now.allow == true
-	now.reasons == decision.reasons
-	count(now.checks) == 8
+test_records_without_what_the_proxy_saw_are_no_pass if {
+	unbroken := canary.decision with input as object.remove(good, ["proxy_broken"]) with data.thresholds as limits
+	gives(unbroken, "inconclusive", ["proxy_unknown"])
+	patient := canary.decision with input as object.remove(good, ["proxy_abandoned"]) with data.thresholds as limits
+	gives(patient, "inconclusive", ["proxy_unknown"])
+}
+
+test_errors_and_requests_given_up_are_added if {
+	facts := changed({
+		"requests": 1000,
+		"errors": 9,
+		"error_rate": 0.009,
+		"latency_buckets": [{"le_ms": 500, "count": 1000}, {"le_ms": null, "count": 1000}],
+		"proxy_abandoned": [{"waited_ms": 9000, "count": 9}],
+	})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["abandoned_unknown"])
+	decision.waiting_helps == true
+}
+
+test_slow_ones_and_requests_given_up_are_added_without_an_edge_at_the_limit if {
+	facts := changed({
+		"requests": 1000,
+		"errors": 0,
+		"error_rate": 0,
+		"latency_buckets": [{"le_ms": 400, "count": 991}, {"le_ms": 900, "count": 1000}, {"le_ms": null, "count": 1000}],
+		"p99_latency_ms": 399,
+		"p99_bucket": [0, 400],
+		"proxy_abandoned": [{"waited_ms": 9000, "count": 9}],
+	})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["abandoned_unknown"])
 }
 
 test_a_proxy_that_does_not_tell_is_no_pass if {

@@ -104,14 +104,13 @@ fn may_be_allowed(package: &str, facts: &Value) -> bool {
         && at_most("resets", 0.0)
         && at_most("vanished", 0.0)
         && number("proxy_failures").is_some_and(|unanswered| {
-            // Records of older versions lack it.
-            let broken = facts.get("proxy_broken").map_or(Some(0.0), Value::as_f64).unwrap_or(f64::INFINITY);
+            let broken = number("proxy_broken").unwrap_or(f64::INFINITY);
             let sent = number("requests").unwrap_or(0.0) + unanswered;
             let failed = number("errors").unwrap_or(f64::INFINITY) + unanswered + broken;
             // Without any the app's own rate is all there is.
             unanswered >= 0.0 && broken >= 0.0 && (unanswered + broken == 0.0 || failed / sent <= 0.01)
         })
-        && facts.get("proxy_abandoned").is_none_or(|given_up| *given_up == json!([]))
+        && facts["proxy_abandoned"] == json!([])
 }
 
 fn assert_sound(decision: &Decision) {
