@@ -9,6 +9,8 @@ mod dashboard;
 mod load;
 #[path = "support/look.rs"]
 mod look;
+#[path = "story_docker/other_port.rs"]
+mod other_port;
 #[path = "story_docker/proxy.rs"]
 mod proxy;
 #[path = "support/story.rs"]

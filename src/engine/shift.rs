@@ -63,7 +63,7 @@ pub(super) async fn bring_up(
 /// Removes a release that did not come to serve. The cause of that is what the
 /// operation reports, so a failure here is only a notice.
 async fn clean_up(context: &Context, stage: &Stage, slot: Slot) {
-    let grace = stage.manifest().services.stop_grace;
+    let grace = stage.services.stop_grace;
     if stop(context, stage, slot, grace, "remove the new release").await.is_err() {
         context
             .notice(format!("{} could not be removed; the next deployment replaces it", stage.service(slot)));
@@ -113,7 +113,7 @@ async fn wait_healthy(
     release: &Release,
 ) -> Result<Instance, Halt> {
     let service = stage.service(slot);
-    let health = &stage.manifest().services.health;
+    let health = &stage.services.health;
     context
         .step("wait healthy", async |step| {
             let began = context.core.clock.instant();
@@ -266,7 +266,7 @@ async fn replace_proxy(context: &Context, stage: &Stage, routes: &Routes) -> Res
 /// Confirms through the proxy that the release serves.
 pub(super) async fn verify(context: &Context, stage: &Stage, release: &Release) -> Result<(), Halt> {
     let address = public_address(stage.manifest());
-    let path = &stage.manifest().services.health.path;
+    let path = &stage.services.health.path;
     context
         .step("verify", async |_| {
             let began = context.core.clock.instant();
@@ -338,7 +338,7 @@ pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Resu
     // Together at least the longest time that the proxy gives a request, counted
     // from the last that it may have brought.
     let longest = nginx.proxy_timeout + lingering;
-    let grace = stage.manifest().services.stop_grace.max(longest.saturating_sub(so_far()));
+    let grace = stage.services.stop_grace.max(longest.saturating_sub(so_far()));
     stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
 }
 

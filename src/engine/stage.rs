@@ -12,7 +12,7 @@ use super::probe::Prober;
 use super::session::Session;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
 use crate::domain::{Mode, Release, Slot, Target};
-use crate::manifest::{Document, Manifest};
+use crate::manifest::{Document, Manifest, Service};
 use crate::render;
 use crate::runtime::{
     Health, ImagePresence, Instance, Observed, ProxyConfigSource, RuntimeError, StackFiles,
@@ -29,6 +29,9 @@ pub(super) struct Stage {
     pub(super) files: StackFiles,
     pub(super) observed: Observed,
     pub(super) prober: Prober,
+    /// The service as the release that is moved was declared: a rollback goes back
+    /// to one of another time, with another name, port or health check.
+    pub(super) services: Service,
 }
 
 /// What it means that an image is not present: on the local target the image
@@ -46,8 +49,8 @@ pub(super) fn stack_files(core: &Core, manifest: &Manifest) -> Result<StackFiles
     Ok(StackFiles {
         policies: core.project.policies(),
         policy_config: render::opa_files(manifest)?,
-        proxy: ProxyConfigSource::new(render::proxy_rules(manifest), move |routes, abilities| {
-            render::nginx_conf(&shared, routes, abilities).map_err(|error| error.to_string())
+        proxy: ProxyConfigSource::new(render::proxy_rules(manifest), move |routes, abilities, servers| {
+            render::nginx_conf_for(&shared, routes, abilities, servers).map_err(|error| error.to_string())
         }),
     })
 }
@@ -80,7 +83,9 @@ impl Stage {
         faults::look_at_all(core, &observed).await;
         let stack = render::stack(document.manifest());
         let files = stack_files(core, document.manifest())?;
-        Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })
+        let services = document.manifest().services.clone();
+        let prober = Prober::new(QUESTION_TIMEOUT);
+        Ok(Self { document, session, stack, files, observed, prober, services })
     }
 
     pub(super) fn manifest(&self) -> &Manifest {
@@ -173,7 +178,7 @@ impl Stage {
 
     /// The service name of a slot, `app-green`.
     pub(super) fn service(&self, slot: Slot) -> String {
-        format!("{}-{slot}", self.manifest().services.name)
+        format!("{}-{slot}", self.services.name)
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub use error::RenderError;
 pub use opa::opa_files;
-pub use proxy::{nginx_conf, proxy_rules};
+pub use proxy::{nginx_conf, nginx_conf_for, proxy_rules};
 pub use stack::{app_container, stack};
 
 use crate::domain::Routes;

@@ -9,7 +9,7 @@ use super::template::Template;
 use super::{RenderError, stack};
 use crate::domain::Routes;
 use crate::manifest::{Manifest, OperatorAccess};
-use crate::runtime::{KEPT_OVER_RELOAD, ProxyAbilities, ProxyRules};
+use crate::runtime::{KEPT_OVER_RELOAD, ProxyAbilities, ProxyRules, SlotServers};
 
 /// Where nginx writes its logs: the mount point of their volume.
 pub(super) const LOG_FOLDER: &str = "/var/tmp";
@@ -30,7 +30,22 @@ pub fn nginx_conf(
     routes: &Routes,
     abilities: ProxyAbilities,
 ) -> Result<String, RenderError> {
-    NGINX.fill(&view::View::new(manifest, routes, abilities)?)
+    nginx_conf_for(manifest, routes, abilities, &SlotServers::new())
+}
+
+/// As [`nginx_conf`], with the servers that really run: the release in a slot may
+/// have been started by a manifest with another name or port. For a slot that is
+/// not among them it is the manifest that tells.
+///
+/// # Errors
+/// As [`nginx_conf`].
+pub fn nginx_conf_for(
+    manifest: &Manifest,
+    routes: &Routes,
+    abilities: ProxyAbilities,
+    servers: &SlotServers,
+) -> Result<String, RenderError> {
+    NGINX.fill(&view::View::new(manifest, routes, abilities, servers)?)
 }
 
 /// What the proxy promises, for the built-in proxy of the local target.

@@ -17,7 +17,7 @@ pub use failures::{LONGEST_REQUEST, Unanswered};
 pub use model::{
     Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, KEPT_OVER_RELOAD,
     LogLine, LogRequest, Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress,
-    Replacement, RuntimeEvent, StackFiles, Usage,
+    Replacement, RuntimeEvent, SlotServer, SlotServers, StackFiles, Usage,
 };
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! What a runtime tells and is told: plain data, the same on every target.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::domain::stack::Role;
-use crate::domain::{Release, Routes};
+use crate::domain::{Release, Routes, Slot};
 
 /// What is known about the engine of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,21 +235,39 @@ pub struct ProxyConfigSource {
     pub rules: ProxyRules,
 }
 
+/// Where the release in a slot listens, as the proxy reaches it. The manifest may
+/// name another service or port by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotServer {
+    /// The service's name in the network.
+    pub service: String,
+    /// The port inside its container.
+    pub port: u16,
+}
+
+/// What runs in the slots.
+pub type SlotServers = BTreeMap<Slot, SlotServer>;
+
 /// Renders the text of a configuration, or says why it cannot.
-type MakeText = dyn Fn(&Routes, ProxyAbilities) -> Result<String, String> + Send + Sync;
+type MakeText = dyn Fn(&Routes, ProxyAbilities, &SlotServers) -> Result<String, String> + Send + Sync;
 
 impl ProxyConfigSource {
     /// Wraps the function that renders the text.
     pub fn new(
         rules: ProxyRules,
-        make: impl Fn(&Routes, ProxyAbilities) -> Result<String, String> + Send + Sync + 'static,
+        make: impl Fn(&Routes, ProxyAbilities, &SlotServers) -> Result<String, String> + Send + Sync + 'static,
     ) -> Self {
         Self { make: std::sync::Arc::new(make), rules }
     }
 
-    /// The configuration's text.
-    pub fn text(&self, routes: &Routes, abilities: ProxyAbilities) -> Result<String, super::RuntimeError> {
-        (self.make)(routes, abilities).map_err(|reason| super::RuntimeError::ProxyRefused { reason })
+    /// The configuration's text, for what runs in the slots.
+    pub fn text(
+        &self,
+        routes: &Routes,
+        abilities: ProxyAbilities,
+        servers: &SlotServers,
+    ) -> Result<String, super::RuntimeError> {
+        (self.make)(routes, abilities, servers).map_err(|reason| super::RuntimeError::ProxyRefused { reason })
     }
 }
 

@@ -77,7 +77,7 @@ impl World {
         StackFiles {
             policies: self.folder.path().join("policies"),
             policy_config: vec![],
-            proxy: ProxyConfigSource::new(self.rules.clone(), |_, _| Err("this is for nginx only".into())),
+            proxy: ProxyConfigSource::new(self.rules.clone(), |_, _, _| Err("this is for nginx only".into())),
         }
     }
 

@@ -188,7 +188,7 @@ impl World {
         StackFiles {
             policies: self.policies.clone(),
             policy_config: Vec::new(),
-            proxy: ProxyConfigSource::new(rules, make),
+            proxy: ProxyConfigSource::new(rules, move |routes, abilities, _| make(routes, abilities)),
         }
     }
 

@@ -23,7 +23,7 @@ struct Destination {
 }
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
-    let stage = Stage::as_deployed(context).await?;
+    let mut stage = Stage::as_deployed(context).await?;
     let live = stage.live();
     let journal = &context.core.journal;
     // A rollback that was cut off after its switch is finished, not repeated:
@@ -40,6 +40,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
                 "correct the manifest and run `swiftdeploy deploy`",
             ));
         };
+        if let Ok(then) = Document::parse(context.core.project.manifest(), destination.manifest.clone()) {
+            stage.services = then.manifest().services.clone();
+        }
         go(context, &stage, &destination, live.as_ref()).await?;
         (destination.slot, destination.release)
     };

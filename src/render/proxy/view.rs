@@ -7,7 +7,7 @@ use super::super::{GENERATED, safe};
 use super::{Duration, Manifest, OperatorAccess, ProxyAbilities, RenderError, Routes, operator_paths, stack};
 use crate::domain::{Share, Slot};
 use crate::manifest::Split as SplitBy;
-use crate::runtime::{KEPT_OVER_RELOAD, LONGEST_REQUEST};
+use crate::runtime::{KEPT_OVER_RELOAD, LONGEST_REQUEST, SlotServer, SlotServers};
 
 /// Longest wait for a connection while another slot can take over. A slot on
 /// the same host accepts within a millisecond or not at all. Short, because a
@@ -87,7 +87,12 @@ struct ErrorPage {
 }
 
 impl View {
-    pub fn new(manifest: &Manifest, routes: &Routes, abilities: ProxyAbilities) -> Result<Self, RenderError> {
+    pub fn new(
+        manifest: &Manifest,
+        routes: &Routes,
+        abilities: ProxyAbilities,
+        servers: &SlotServers,
+    ) -> Result<Self, RenderError> {
         safe::name("services.name", &manifest.services.name)?;
         safe::text("contact", &manifest.contact)?;
         let generation = safe::name("the generation", &routes.generation)?.to_owned();
@@ -114,7 +119,7 @@ impl View {
             proxy_timeout: nginx_time(manifest.nginx.proxy_timeout),
             keepalive_min_timeout: abilities.keepalive_min_timeout.then(|| nginx_time(KEPT_OVER_RELOAD)),
             resolve: abilities.resolve,
-            upstreams: shares.iter().map(|share| Upstream::new(manifest, share.slot, &shares)).collect(),
+            upstreams: upstreams(manifest, &shares, servers)?,
             split,
             target,
             server_name,
@@ -128,16 +133,27 @@ impl View {
     }
 }
 
-impl Upstream {
-    fn new(manifest: &Manifest, slot: Slot, shares: &[Share]) -> Self {
-        let server = |slot| format!("{}:{}", stack::app_service(manifest, slot), manifest.services.port);
-        let other = shares.iter().find(|share| share.slot != slot);
-        Self {
-            name: upstream_name(slot),
-            server: server(slot),
-            backup: other.map(|share| server(share.slot)),
+/// The slots with traffic; each is the other's backup.
+fn upstreams(
+    manifest: &Manifest,
+    shares: &[Share],
+    servers: &SlotServers,
+) -> Result<Vec<Upstream>, RenderError> {
+    let server = |slot| match servers.get(&slot) {
+        Some(SlotServer { service, port }) => {
+            safe::name("the service of a slot", service).map(|service| format!("{service}:{port}"))
         }
-    }
+        None => Ok(format!("{}:{}", stack::app_service(manifest, slot), manifest.services.port)),
+    };
+    let upstream = |share: &Share| {
+        let other = shares.iter().find(|other| other.slot != share.slot);
+        Ok(Upstream {
+            name: upstream_name(share.slot),
+            server: server(share.slot)?,
+            backup: other.map(|other| server(other.slot)).transpose()?,
+        })
+    };
+    shares.iter().map(upstream).collect()
 }
 
 impl Split {

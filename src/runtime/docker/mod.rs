@@ -41,6 +41,7 @@ mod proxy;
 mod replacement;
 mod rotate;
 mod served;
+mod servers;
 mod start;
 mod teardown;
 mod usage;

@@ -170,7 +170,7 @@ fn own_address(inspected: &ContainerInspectResponse) -> Option<IpAddr> {
 
 /// The port in the release's own environment: the manifest may name another
 /// one by now.
-fn app_port(inspected: &ContainerInspectResponse) -> Option<u16> {
+pub fn app_port(inspected: &ContainerInspectResponse) -> Option<u16> {
     let environment = inspected.config.as_ref()?.env.as_ref()?;
     environment.iter().find_map(|line| line.strip_prefix("APP_PORT=")?.parse().ok())
 }

@@ -14,10 +14,10 @@ use super::create::{anonymous_mount, confined};
 use super::files::FileTree;
 use super::helper::Helper;
 use super::nginx::{self, CANDIDATE, CONFIG};
-use super::{DockerRuntime, exec, farewell, marker, replacement};
+use super::{DockerRuntime, exec, farewell, marker, replacement, servers};
 use crate::domain::Routes;
 use crate::domain::stack::{ContainerSpec, FileSet, PublishedPort, Role, Stack};
-use crate::runtime::{Check, CheckStatus, RuntimeError, StackFiles};
+use crate::runtime::{Check, CheckStatus, RuntimeError, SlotServers, StackFiles};
 
 /// The routing states that the configuration may be serving, newest first:
 /// the one last written and the one before. Which of them is in force only the
@@ -77,19 +77,22 @@ pub async fn check(
 ) -> Result<Check, RuntimeError> {
     let (spec, _) = nginx::proxy(stack)?;
     let version = runtime.nginx.find(&runtime.client, spec, &spec.image).await?;
-    let text = match files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses)) {
+    let servers = servers::running(runtime).await?;
+    let abilities = version.abilities(runtime.reach.shows_client_addresses);
+    let text = match files.proxy.text(routes, abilities, &servers) {
         Ok(text) => text,
         Err(RuntimeError::ProxyRefused { reason }) => {
             return Ok(Check { status: CheckStatus::Fail, detail: reason });
         }
         Err(other) => return Err(other),
     };
-    check_text(&runtime.client, stack, text, version).await
+    check_text(&runtime.client, stack, &servers, text, version).await
 }
 
 async fn check_text(
     client: &Client,
     stack: &Stack,
+    servers: &SlotServers,
     text: String,
     version: Version,
 ) -> Result<Check, RuntimeError> {
@@ -106,7 +109,11 @@ async fn check_text(
             // into nobody's logs.
             mounts: Some(spec.mounts.iter().map(anonymous_mount).collect()),
             extra_hosts: Some(
-                nginx::app_names(stack).into_iter().map(|name| format!("{name}:127.0.0.1")).collect(),
+                nginx::app_names(stack)
+                    .into_iter()
+                    .chain(servers.values().map(|server| server.service.clone()))
+                    .map(|name| format!("{name}:127.0.0.1"))
+                    .collect(),
             ),
             ..confined(spec)
         }),
@@ -158,7 +165,8 @@ pub async fn route(
     }
     let image = image_of(client, &proxy).await?;
     let version = runtime.nginx.find(client, spec, &image).await?;
-    let text = files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses))?;
+    let servers = servers::running(runtime).await?;
+    let text = files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses), &servers)?;
     let address = public_address(runtime, spec)?;
     let carrier = Helper::holding(client, &image, &[FileSet::ProxyConfig]).await?;
     let load = Load { runtime, spec, folder, address, proxy: &proxy, carrier: &carrier };
@@ -264,8 +272,9 @@ pub async fn ensure(
 
     // Everything that can fail comes before the old one goes.
     let version = runtime.nginx.find(client, spec, &spec.image).await?;
-    let text = files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses))?;
-    let check = check_text(client, stack, text.clone(), version).await?;
+    let servers = servers::running(runtime).await?;
+    let text = files.proxy.text(routes, version.abilities(runtime.reach.shows_client_addresses), &servers)?;
+    let check = check_text(client, stack, &servers, text.clone(), version).await?;
     if check.status == CheckStatus::Fail {
         return Err(RuntimeError::ProxyRefused { reason: check.detail });
     }
