@@ -167,13 +167,15 @@ fn a_rollback_brings_the_old_program_back_not_only_its_version() {
 }
 
 #[test]
-fn a_rollback_does_not_depend_on_unfinished_edits() {
+fn a_rollback_and_a_teardown_do_not_depend_on_unfinished_edits() {
     let world = World::local();
     world.run(&["deploy"]).ends_with(0);
     world.run(&["promote", "canary"]).ends_with(0);
     world.edit_manifest(|text| text.replace("  port: 3000", "  prot: 3000"));
     world.run(&["rollback"]).ends_with(0).says("the manifest does not say so");
     assert_eq!(world.get("/healthz").json()["mode"], "stable");
+    world.run(&["teardown", "--yes"]).ends_with(0).says("the stack is taken down as it was deployed");
+    assert_eq!(world.processes(), Vec::<String>::new());
 }
 
 #[test]

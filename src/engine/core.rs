@@ -118,6 +118,12 @@ impl Core {
         self.record_as(Actor("swiftdeploy".into()), entry).await
     }
 
+    /// The manifest by which the stack was last changed, whatever was edited since.
+    pub(super) fn deployed_document(&self) -> Option<Document> {
+        let text = self.journal.deployed_manifest()?;
+        Document::parse(self.project.manifest(), text).ok()
+    }
+
     /// Why the folder is no project: it holds neither a manifest nor anything
     /// of ours.
     pub(super) fn no_project(&self) -> Option<ManifestError> {

@@ -65,12 +65,7 @@ impl Stage {
     /// As the stack was last changed, whatever was edited in the manifest
     /// since: a rollback must not depend on unfinished edits, nor apply them.
     pub(super) async fn as_deployed(context: &Context) -> Result<Self, Halt> {
-        let core = &context.core;
-        let deployed = core
-            .journal
-            .deployed_manifest()
-            .and_then(|text| Document::parse(core.project.manifest(), text).ok());
-        match deployed {
+        match context.core.deployed_document() {
             Some(document) => Self::by(context, document).await,
             None => Self::of(context).await,
         }

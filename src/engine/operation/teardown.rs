@@ -16,7 +16,14 @@ use crate::runtime::Observed;
 
 pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> {
     let core = &context.core;
-    let document = core.document()?;
+    // An unfinished edit is no reason to let anything run on.
+    let (document, is_usable) = match (core.document(), core.deployed_document()) {
+        (Err(error), Some(deployed)) => {
+            context.notice(format!("the stack is taken down as it was deployed, since {error}"));
+            (deployed, false)
+        }
+        (now, _) => (now?, true),
+    };
     let session = core.session(document.manifest()).await?;
     if let Ok(observed) = session.runtime.observe().await {
         faults::look_at_all(core, &observed).await;
@@ -30,7 +37,7 @@ pub(super) async fn run(context: &Context, clean: bool) -> Result<String, Halt> 
         .await?;
     faults::settle(core, &Observed::default()).await;
     violation::end_of_gone(core, &[]).await?;
-    if document.manifest().services.mode == Mode::Canary {
+    if is_usable && document.manifest().services.mode == Mode::Canary {
         // The test ended with the stack; the next deploy must not begin as a
         // canary that has no stable release beside it.
         write_mode(context, mode_edit(Mode::Stable), Mode::Stable).await?;
