@@ -2,6 +2,7 @@
 //! echo streams, upgrade connections, die.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -43,7 +44,8 @@ async fn run(port: u16) {
 fn router() -> Router {
     Router::new()
         .route("/", get(who).post(count))
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(healthz))
+        .route("/sick/{times}", post(sick))
         .route("/metrics", get(|| async { "up 1\n" }))
         .route("/slow/{ms}", get(slow).post(slow))
         .route("/status/{code}", get(status))
@@ -60,6 +62,18 @@ fn router() -> Router {
         .route("/pings", get(pings))
         .route("/ws", get(websocket))
         .route("/exit", get(|| async { std::process::exit(3) as &str }))
+}
+
+/// Health checks that are still to fail.
+static SICK: AtomicU32 = AtomicU32::new(0);
+
+async fn sick(Path(times): Path<u32>) {
+    SICK.store(times, Ordering::Relaxed);
+}
+
+async fn healthz() -> StatusCode {
+    let sick = SICK.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+    sick.map_or(StatusCode::OK, |_| StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// The version, which tells the releases apart.
