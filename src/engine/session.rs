@@ -117,6 +117,7 @@ impl Assemble for RealParts {
                 command: manifest.services.command.clone(),
                 health_path: manifest.services.health.path.clone(),
                 health_timeout: manifest.services.health.timeout,
+                health_retries: manifest.services.health.retries,
                 health_wait: manifest.services.health.wait,
                 clock: Arc::clone(&self.clock),
             })?),

@@ -84,7 +84,7 @@ pub struct Health {
     pub interval: Duration,
     /// Longest time of one check; default 2 s.
     pub timeout: Duration,
-    /// Failures in a row that make a container unhealthy; default 3.
+    /// Failures in a row that make a release unhealthy; default 3.
     pub retries: u32,
     /// How long a new release may take to become healthy; default 60 s.
     pub wait: Duration,

@@ -114,7 +114,7 @@ pub(super) struct RawHealth {
     /// Longest time of one check.
     #[schemars(extend("default" = "2s"))]
     pub(super) timeout: Field<Time<100, HOUR>>,
-    /// Failures in a row that make a container unhealthy.
+    /// Failures in a row that make a release unhealthy.
     #[schemars(extend("default" = 3))]
     pub(super) retries: Field<Number<u32, 1, 100>>,
     /// How long a new release may take to become healthy.

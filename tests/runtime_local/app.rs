@@ -2,6 +2,7 @@
 //! echo streams, upgrade connections, die.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -43,7 +44,8 @@ async fn run(port: u16) {
 fn router() -> Router {
     Router::new()
         .route("/", get(who).post(count))
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(healthz))
+        .route("/sick/{times}", post(sick))
         .route("/metrics", get(|| async { "up 1\n" }))
         .route("/slow/{ms}", get(slow).post(slow))
         .route("/status/{code}", get(status))
@@ -52,11 +54,26 @@ fn router() -> Router {
             "/echo",
             post(|request: Request| async { Body::from_stream(request.into_body().into_data_stream()) }),
         )
+        .route("/begun", post(begun))
         .route("/big", get(big))
         .route("/breaks/{how}", get(breaks))
         .route("/stuck", get(stuck))
+        .route("/half", get(half))
+        .route("/pings", get(pings))
         .route("/ws", get(websocket))
         .route("/exit", get(|| async { std::process::exit(3) as &str }))
+}
+
+/// Health checks that are still to fail.
+static SICK: AtomicU32 = AtomicU32::new(0);
+
+async fn sick(Path(times): Path<u32>) {
+    SICK.store(times, Ordering::Relaxed);
+}
+
+async fn healthz() -> StatusCode {
+    let sick = SICK.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+    sick.map_or(StatusCode::OK, |_| StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// The version, which tells the releases apart.
@@ -71,6 +88,12 @@ async fn count(request: Request) -> String {
         bytes += piece.len();
     }
     bytes.to_string()
+}
+
+/// An answer that begins at once and goes on when all is sent.
+async fn begun(request: Request) -> Body {
+    let begin = stream::once(async { Ok::<_, std::io::Error>("begun ".to_owned()) });
+    Body::from_stream(begin.chain(stream::once(async { Ok(count(request).await) })))
 }
 
 async fn slow(Path(ms): Path<u64>) -> String {
@@ -118,6 +141,23 @@ async fn breaks(Path(how): Path<String>) -> Response {
 async fn stuck() -> Body {
     let piece = stream::once(async { Ok::<_, std::io::Error>("the beginning") });
     Body::from_stream(piece.chain(stream::pending()))
+}
+
+/// The same with a length.
+async fn half() -> Response {
+    Response::builder().header("content-length", 26).body(stuck().await).unwrap()
+}
+
+/// Longer in all than the timeout that a test sets, shorter each time.
+async fn pings() -> Body {
+    let pace = tokio::time::interval(Duration::from_millis(120));
+    Body::from_stream(
+        stream::unfold(pace, |mut pace| async {
+            pace.tick().await;
+            Some((Ok::<_, std::io::Error>("ping "), pace))
+        })
+        .take(8),
+    )
 }
 
 async fn websocket(upgrade: WebSocketUpgrade) -> Response {

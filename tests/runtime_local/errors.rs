@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use swiftdeploy::domain::{Routes, Slot};
 use swiftdeploy::runtime::Runtime;
@@ -53,14 +54,20 @@ async fn a_service_that_does_not_answer_in_time_is_504_as_json() {
     check_problem(post, 504, "Gateway Timeout").await;
 }
 
+#[rstest]
+#[case::answered_at_its_end("/", "8")]
+#[case::answered_from_its_beginning("/begun", "begun \r\n1\r\n8\r\n0\r\n\r\n")]
 #[tokio::test]
-async fn an_upload_slower_than_the_timeout_is_fine_while_it_moves() {
+async fn an_upload_slower_than_the_timeout_is_fine_while_it_moves(#[case] path: &str, #[case] end: &str) {
     let mut world = World::with_app();
     world.rules.timeout_ms = 500;
     world.serving().await;
     let mut stream = TcpStream::connect(world.public()).await.unwrap();
     stream
-        .write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
+        .write_all(
+            format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
+                .as_bytes(),
+        )
         .await
         .unwrap();
     // Longer in all than the timeout, shorter each time.
@@ -71,7 +78,7 @@ async fn an_upload_slower_than_the_timeout_is_fine_while_it_moves() {
     }
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('8'), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(end), "{answer}");
 }
 
 #[tokio::test]

@@ -99,6 +99,32 @@ async fn an_answer_that_breaks_off_is_told_and_one_that_its_client_leaves_is_not
     assert_eq!(seen, Unanswered { broken: 3, ..Unanswered::default() });
 }
 
+/// Half an answer and then nothing: its client waits, and the service has counted it.
+#[tokio::test]
+async fn an_answer_that_falls_silent_is_broken_off_and_told() {
+    let mut world = World::with_app();
+    world.rules.timeout_ms = 500;
+    let begin = SystemClock.wall();
+    world.serving().await;
+    for path in ["/stuck", "/half"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status(), 200);
+        let error = answer.bytes().await.unwrap_err();
+        assert!(!error.is_timeout(), "{path} is broken off before its client gives up");
+    }
+    let seen = eventually("both are told", async || {
+        let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+        (seen.broken == 2).then_some(seen)
+    })
+    .await;
+    assert_eq!(seen, Unanswered { broken: 2, ..Unanswered::default() });
+
+    let pings = world.get("/pings").await.text().await.unwrap();
+    assert_eq!(pings, "ping ".repeat(8), "what keeps sending goes on");
+    let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+    assert_eq!(seen.broken, 2);
+}
+
 /// A client that sends for long has not waited for the service, and one that
 /// leaves before it has sent everything says nothing about it.
 #[tokio::test]

@@ -85,6 +85,28 @@ async fn a_websocket_passes_and_outlives_a_swap() {
     let world = World::with_app();
     world.serving().await;
     world.start(Slot::Green, "2.0.0").await;
+    let (mut stream, head) = websocket(&world).await;
+    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    assert!(head.contains("x-deployed-by: swiftdeploy"), "{head}");
+
+    for text in [b"hello", b"world"] {
+        echo(&mut stream, text).await;
+        world.route(&Routes::all_to(Slot::Green, format!("after-{}", text[0]))).await;
+    }
+}
+
+/// It is silent for longer than an answer that is broken off for it.
+#[tokio::test]
+async fn a_websocket_may_be_silent() {
+    let mut world = World::with_app();
+    world.rules.timeout_ms = 150;
+    world.serving().await;
+    let (mut stream, _) = websocket(&world).await;
+    world.get("/stuck").await.bytes().await.unwrap_err();
+    echo(&mut stream, b"hello").await;
+}
+
+async fn websocket(world: &World) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(world.public()).await.unwrap();
     // Key and answer are those of RFC 6455, section 1.3.
     stream
@@ -97,17 +119,16 @@ async fn a_websocket_passes_and_outlives_a_swap() {
     let mut head = String::new();
     read_until(&mut stream, &mut head, "\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-    assert!(head.contains("x-deployed-by: swiftdeploy"), "{head}");
+    (stream, head)
+}
 
-    for text in [b"hello", b"world"] {
-        // A final text frame of five bytes, masked with zeros as a client's must be.
-        stream.write_all(&[&[0x81, 0x85, 0, 0, 0, 0], &text[..]].concat()).await.unwrap();
-        let mut frame = [0; 7];
-        stream.read_exact(&mut frame).await.unwrap();
-        assert_eq!(&frame, &[&[0x81, 5], &text[..]].concat()[..]);
-        world.route(&Routes::all_to(Slot::Green, format!("after-{}", text[0]))).await;
-    }
+/// Sends five bytes over a websocket and waits for them.
+async fn echo(stream: &mut TcpStream, text: &[u8; 5]) {
+    // A final text frame, masked with zeros as a client's must be.
+    stream.write_all(&[&[0x81, 0x85, 0, 0, 0, 0], &text[..]].concat()).await.unwrap();
+    let mut frame = [0; 7];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(&frame, &[&[0x81, 5], &text[..]].concat()[..]);
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use swiftdeploy::domain::{Mode, Routes, Slot, Target};
-use swiftdeploy::runtime::{Health, LogRequest, Runtime, RuntimeError};
+use swiftdeploy::runtime::local::LocalRuntime;
+use swiftdeploy::runtime::{Health, Instance, LogRequest, Runtime, RuntimeError};
 
-use super::world::{PATIENCE, World, pid};
+use super::world::{PATIENCE, World, client, options, pid};
 
 #[tokio::test]
 async fn logs_end_or_go_on() {
@@ -76,9 +77,9 @@ async fn a_release_that_does_not_answer_is_starting_then_unhealthy_with_the_reas
     world.runtime.start(&world.spec(Slot::Blue, Mode::Stable, "1"), None).await.unwrap();
     assert_eq!(world.runtime.observe().await.unwrap().in_slot(Slot::Blue).unwrap().health, Health::Starting);
 
-    let mut options = super::world::options(world.folder.path(), None);
+    let mut options = options(world.folder.path(), None);
     options.health_wait = Duration::ZERO;
-    let impatient = swiftdeploy::runtime::local::LocalRuntime::new(options).unwrap();
+    let impatient = LocalRuntime::new(options).unwrap();
     let seen = impatient.observe().await.unwrap();
     let one = seen.in_slot(Slot::Blue).unwrap();
     assert!(
@@ -86,6 +87,65 @@ async fn a_release_that_does_not_answer_is_starting_then_unhealthy_with_the_reas
         "{:?}",
         one.health
     );
+}
+
+/// Its health checks fail from now on, so many times.
+async fn fall_sick(release: &Instance, times: u32) {
+    let url = format!("http://{}/sick/{times}", release.endpoint.unwrap());
+    assert_eq!(client().post(url).send().await.unwrap().status(), 200);
+}
+
+async fn health(runtime: &LocalRuntime) -> Health {
+    runtime.observe().await.unwrap().in_slot(Slot::Blue).unwrap().health.clone()
+}
+
+#[tokio::test]
+async fn a_release_that_has_been_healthy_is_never_starting_again() {
+    let mut world = World::with_app();
+    // Younger than the wait all the time.
+    let blue = world.start(Slot::Blue, "1.0.0").await;
+    fall_sick(&blue, 1000).await;
+    let sick = Health::Unhealthy("/healthz answers 503".into());
+    assert_eq!(health(&world.runtime).await, sick);
+    let another = LocalRuntime::new(options(world.folder.path(), None)).unwrap();
+    assert_eq!(health(&another).await, sick, "whoever looks");
+
+    world.command = ["sh", "-c", "exec sleep 600"].map(String::from).to_vec();
+    world.runtime.start(&world.spec(Slot::Blue, Mode::Stable, "2.0.0"), None).await.unwrap();
+    assert_eq!(health(&world.runtime).await, Health::Starting, "the next in its slot starts");
+
+    world.runtime.teardown().await.unwrap();
+    assert!(!world.state_dir().exists(), "nothing of it is left");
+}
+
+#[tokio::test]
+async fn a_release_is_unhealthy_when_so_many_health_checks_in_a_row_have_failed() {
+    let world = World::with_app();
+    let blue = world.start(Slot::Blue, "1.0.0").await;
+    fall_sick(&blue, 2).await;
+    assert_eq!(health(&world.runtime).await, Health::Healthy);
+    fall_sick(&blue, 3).await;
+    assert!(matches!(health(&world.runtime).await, Health::Unhealthy(_)));
+
+    let mut options = options(world.folder.path(), None);
+    options.health_retries = 1;
+    let strict = LocalRuntime::new(options).unwrap();
+    fall_sick(&blue, 1).await;
+    assert!(matches!(health(&strict).await, Health::Unhealthy(_)));
+    assert_eq!(health(&strict).await, Health::Healthy);
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_noted_health_is_seen_all_the_same() {
+    let world = World::with_app();
+    // No file can take the place of a folder.
+    let note = world.state_dir().join("processes/app-blue.healthy");
+    world.runtime.start(&world.spec(Slot::Blue, Mode::Stable, "1.0.0"), None).await.unwrap();
+    std::fs::create_dir(&note).unwrap();
+    let seen = world.until(|seen| seen.in_slot(Slot::Blue).unwrap().health == Health::Healthy).await;
+    fall_sick(seen.in_slot(Slot::Blue).unwrap(), 3).await;
+    assert!(matches!(health(&world.runtime).await, Health::Unhealthy(_)));
+    std::fs::remove_dir(&note).unwrap();
 }
 
 #[tokio::test]

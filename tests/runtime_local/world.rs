@@ -190,6 +190,7 @@ pub fn options(folder: &Path, command: Option<Vec<String>>) -> LocalOptions {
         command,
         health_path: "/healthz".into(),
         health_timeout: Duration::from_secs(2),
+        health_retries: 3,
         health_wait: PATIENCE,
         clock: SystemClock::shared(),
     }

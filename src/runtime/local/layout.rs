@@ -37,6 +37,11 @@ impl Layout {
         self.records().join(format!("{service}.json"))
     }
 
+    /// There once a service has been healthy, and which process of it.
+    pub fn been_healthy(&self, service: &str) -> PathBuf {
+        self.records().join(format!("{service}.healthy"))
+    }
+
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }

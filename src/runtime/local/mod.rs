@@ -7,10 +7,12 @@
 //! Docker target: nothing restarts a release that ended, resource limits are
 //! not enforced, and there is no policy engine to run.
 
+mod been_healthy;
 mod ending;
 mod events;
 mod failures;
 mod host;
+mod insist;
 mod layout;
 mod logs;
 mod observe;
@@ -37,6 +39,7 @@ use tokio::sync::mpsc;
 pub use self::program::{PROXY_ARGS, SERVICE_ARGS};
 pub use self::proxy::{ProxyError, run_proxy};
 
+use self::been_healthy::BeenHealthy;
 use self::host::Meter;
 use self::layout::Layout;
 use self::port::Port;
@@ -83,7 +86,10 @@ pub struct LocalOptions {
     pub health_path: String,
     /// `services.health.timeout`: longest wait for one answer.
     pub health_timeout: Duration,
-    /// `services.health.wait`: how long a release that does not answer yet
+    /// `services.health.retries`: failures in a row that make a release
+    /// unhealthy.
+    pub health_retries: u32,
+    /// `services.health.wait`: how long a release that has not been healthy yet
     /// counts as starting.
     pub health_wait: Duration,
     /// Where time comes from.
@@ -100,6 +106,7 @@ struct Shared {
     options: LocalOptions,
     layout: Layout,
     records: Records,
+    been_healthy: BeenHealthy,
     children: Children,
     probe: Probe,
     meter: Mutex<Meter>,
@@ -111,6 +118,7 @@ impl LocalRuntime {
         let layout = Layout::new(&options.state_dir);
         let shared = Shared {
             records: Records::new(layout.clone()),
+            been_healthy: BeenHealthy::new(layout.clone()),
             layout,
             children: Children::default(),
             probe: Probe::new()?,

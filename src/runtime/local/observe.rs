@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::insist::insist;
+use super::os::ProcessId;
 use super::probe::reachable;
 use super::record::ProcessRecord;
 use super::release::loopback;
@@ -53,28 +55,41 @@ impl Shared {
     }
 
     async fn health(&self, record: &ProcessRecord, proxy_answers: bool) -> Health {
-        if record.living().is_none() {
-            return Health::Exited(record.process.and_then(|id| self.children.exit(id)));
-        }
-        let (answer, patience) = if record.slot.is_some() {
-            let options = &self.options;
-            let asked =
-                self.probe.health(loopback(record.port), &options.health_path, options.health_timeout);
-            (asked.await, options.health_wait)
+        let Some(process) = record.living() else { return self.exited(record) };
+        let health = if record.slot.is_some() {
+            self.release_health(record, process).await
         } else if proxy_answers {
-            (Ok(()), PROXY_STARTS)
+            Health::Healthy
+        } else if self.age(record) < PROXY_STARTS {
+            Health::Starting
         } else {
-            (Err("it does not tell its generation".into()), PROXY_STARTS)
+            Health::Unhealthy("it does not tell its generation".into())
         };
-        match answer {
-            Ok(()) => Health::Healthy,
-            // It may have ended while it was asked.
-            Err(_) if record.living().is_none() => {
-                Health::Exited(record.process.and_then(|id| self.children.exit(id)))
+        // It may have ended while it was asked.
+        let has_ended = health != Health::Healthy && record.living().is_none();
+        if has_ended { self.exited(record) } else { health }
+    }
+
+    /// One that has been healthy does not start again: what fails then is a fault.
+    async fn release_health(&self, record: &ProcessRecord, process: ProcessId) -> Health {
+        let options = &self.options;
+        let is_starting =
+            self.age(record) < options.health_wait && !self.been_healthy.has(&record.service, process);
+        // Nothing can be wrong yet with one that starts, so it is asked once.
+        let retries = if is_starting { 1 } else { options.health_retries };
+        let ask = || self.probe.health(loopback(record.port), &options.health_path, options.health_timeout);
+        match insist(retries, ask).await {
+            Ok(()) => {
+                self.been_healthy.note(&record.service, process);
+                Health::Healthy
             }
-            Err(_) if self.age(record) < patience => Health::Starting,
+            Err(_) if is_starting => Health::Starting,
             Err(reason) => Health::Unhealthy(reason),
         }
+    }
+
+    fn exited(&self, record: &ProcessRecord) -> Health {
+        Health::Exited(record.process.and_then(|id| self.children.exit(id)))
     }
 
     fn age(&self, record: &ProcessRecord) -> Duration {

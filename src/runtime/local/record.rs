@@ -118,9 +118,13 @@ impl Records {
         write_json(&path, record).map_err(at(&path))
     }
 
+    /// With what was noted of its health: before it, or a crash in between would
+    /// leave that without anything to remove it by.
     pub fn remove(&self, service: &str) -> Result<(), RuntimeError> {
-        let path = self.layout.record(service);
-        gone(fs::remove_file(&path)).map_err(at(&path))
+        for path in [self.layout.been_healthy(service), self.layout.record(service)] {
+            gone(fs::remove_file(&path)).map_err(at(&path))?;
+        }
+        Ok(())
     }
 }
 

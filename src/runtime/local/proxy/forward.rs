@@ -110,15 +110,17 @@ impl Gateway {
 
         let (parts, body) = request.into_parts();
         let upload = Upload::new(self.clock.clone());
-        let body = if body.is_end_stream() { body } else { upload.watch(body, Sending(Arc::clone(entry))) };
+        let sends = !body.is_end_stream();
+        let body = if sends { upload.watch(body, Sending(Arc::clone(entry))) } else { body };
         let way = Way { gateway: self, slot, upstream, entry };
         let answering = way.pass(Request::from_parts(parts, body));
-        match upload.wait(answering, Duration::from_millis(rules.timeout_ms)).await {
+        let limit = Duration::from_millis(rules.timeout_ms);
+        match upload.wait(answering, limit).await {
             None => {
                 entry.unanswered_by(slot, Some(upstream.address));
                 problem(StatusCode::GATEWAY_TIMEOUT, rules)
             }
-            Some(Ok(response)) => watched(response, entry),
+            Some(Ok(response)) => watched(response, entry, limit, sends.then_some(upload)),
             Some(Err(_)) if upload.broke() => {
                 entry.is_the_clients_fault();
                 problem(StatusCode::BAD_REQUEST, rules)

@@ -44,14 +44,18 @@ impl Upload {
         self.broke.load(Ordering::Relaxed)
     }
 
+    /// How long nothing has moved.
+    pub fn idle(&self) -> Duration {
+        let moved = Duration::from_millis(self.moved_ms.load(Ordering::Relaxed));
+        self.clock.instant().duration_since(self.started).saturating_sub(moved)
+    }
+
     /// Waits for `answer` as long as no more than `limit` passes without
     /// movement; `None` when it did not come.
     pub async fn wait<T>(&self, answer: impl Future<Output = T>, limit: Duration) -> Option<T> {
         tokio::pin!(answer);
         loop {
-            let moved = Duration::from_millis(self.moved_ms.load(Ordering::Relaxed));
-            let idle = self.clock.instant().duration_since(self.started).saturating_sub(moved);
-            let left = limit.saturating_sub(idle);
+            let left = limit.saturating_sub(self.idle());
             if left.is_zero() {
                 return None;
             }
