@@ -13,7 +13,7 @@ use super::logs::last_words;
 use super::os::{self, ProcessId};
 use super::port::{self, Port};
 use super::probe::reachable;
-use super::program::PROXY_ARGS;
+use super::program::{PROXY_ARGS, PROXY_ENV};
 use super::proxy::DRAIN;
 use super::proxy::config::{ProxyConfig, ProxyStatus};
 use super::record::{ProcessRecord, new_token};
@@ -245,7 +245,8 @@ impl Shared {
             stop_grace_ms: u64::try_from(PROXY_GRACE.as_millis()).unwrap_or(u64::MAX),
         };
         let before = self.log_length(PROXY);
-        let proxy = self.spawn(&mut record, &BTreeMap::new(), Path::new("/"))?;
+        let env = PROXY_ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let proxy = self.spawn(&mut record, &env, Path::new("/"))?;
         let address = reachable(config.rules.bind, config.rules.port);
         let ready = async {
             while os::is_alive(proxy) {

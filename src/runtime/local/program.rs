@@ -13,6 +13,10 @@ pub const SERVICE_ARGS: [&str; 1] = ["internal-service"];
 /// proxy; the state directory follows.
 pub const PROXY_ARGS: [&str; 2] = ["internal-proxy", "--state"];
 
+/// What the built-in proxy's allocator is told: no huge pages. With them a proxy that
+/// streamed two bodies of 50 MB held 66 MB, without less than 50 (mimalloc 0.1.52).
+pub const PROXY_ENV: [(&str, &str); 1] = [("MIMALLOC_ALLOW_THP", "0")];
+
 /// Whether a program is there to be started.
 pub fn presence(program: &str, folder: &Path) -> ImagePresence {
     match find(program, folder) {
