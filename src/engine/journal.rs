@@ -26,6 +26,8 @@ const ROLLBACK: &str = "rollback.json";
 const FAULT: &str = "chaos.json";
 const VIOLATIONS: &str = "violations.json";
 const MODE: &str = "mode.json";
+const UNROUTED: &str = "unrouted.json";
+const ASKED_TO_STOP: &str = "asked-to-stop.json";
 
 /// A violation on record that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +186,15 @@ impl Journal {
         read_json(&self.file(DEPLOYED))
     }
 
+    /// The manifests under which what runs may have come to its requests: those
+    /// of the last change and of the two newest good releases, since a canary's
+    /// slot and the one beside it may differ.
+    #[must_use]
+    pub fn served_under(&self) -> Vec<String> {
+        let releases = self.releases().into_iter().rev().take(2).map(|good| good.manifest);
+        self.deployed_manifest().into_iter().chain(releases).collect()
+    }
+
     /// Notes the manifest under which the stack was changed.
     pub fn set_deployed_manifest(&self, text: &str) -> io::Result<()> {
         write_json(&self.file(DEPLOYED), &text)
@@ -233,6 +244,29 @@ impl Journal {
         write_json(&self.file(MODE), &mode)
     }
 
+    /// The instance that was started last, unless it was to get traffic since.
+    #[must_use]
+    pub fn unrouted(&self) -> Option<String> {
+        read_json(&self.file(UNROUTED))
+    }
+
+    /// Notes an instance that no route has led to, or that routes change.
+    pub fn set_unrouted(&self, instance: Option<&String>) -> io::Result<()> {
+        self.set(UNROUTED, instance)
+    }
+
+    /// The instance that was asked last to stop, to make room in its slot.
+    #[must_use]
+    pub fn asked_to_stop(&self) -> Option<String> {
+        read_json(&self.file(ASKED_TO_STOP))
+    }
+
+    /// Notes an instance that is asked to stop: until it has ended, its own
+    /// health check may still call it well.
+    pub fn set_asked_to_stop(&self, instance: &str) -> io::Result<()> {
+        write_json(&self.file(ASKED_TO_STOP), &instance)
+    }
+
     fn set<T: Serialize>(&self, name: &str, value: Option<&T>) -> io::Result<()> {
         match value {
             Some(value) => write_json(&self.file(name), value),
@@ -242,7 +276,7 @@ impl Journal {
 
     /// Forgets everything of this target, after a teardown.
     pub fn forget(&self) -> io::Result<()> {
-        [RELEASES, DEPLOYED, ROLLBACK, FAULT, VIOLATIONS, MODE]
+        [RELEASES, DEPLOYED, ROLLBACK, FAULT, VIOLATIONS, MODE, UNROUTED, ASKED_TO_STOP]
             .iter()
             .try_for_each(|name| remove_if_there(&self.file(name)))
     }
@@ -297,6 +331,16 @@ mod tests {
         let (_folder, journal) = journal();
         good(&journal, "1");
         assert_eq!(journal.last_good(Some(&release("1", Mode::Canary))).unwrap().release.version, "1");
+    }
+
+    #[test]
+    fn requests_may_be_under_way_under_the_manifest_before_a_canary_s() {
+        let (_folder, journal) = journal();
+        for version in ["1", "2", "3"] {
+            good(&journal, version);
+        }
+        journal.set_deployed_manifest("manifest of a canary").unwrap();
+        assert_eq!(journal.served_under(), ["manifest of a canary", "manifest of 3", "manifest of 2"]);
     }
 
     #[test]

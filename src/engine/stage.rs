@@ -2,7 +2,7 @@
 //! the stack it means and what really runs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::core::Core;
@@ -11,7 +11,7 @@ use super::halt::Halt;
 use super::probe::Prober;
 use super::session::Session;
 use crate::domain::stack::{ContainerSpec, Role, Stack};
-use crate::domain::{Mode, Release, Slot, Target};
+use crate::domain::{Mode, Release, Routes, Slot, Target};
 use crate::manifest::{Document, Manifest};
 use crate::render;
 use crate::runtime::{
@@ -29,6 +29,10 @@ pub(super) struct Stage {
     pub(super) files: StackFiles,
     pub(super) observed: Observed,
     pub(super) prober: Prober,
+    /// The longest time that the proxy gives a request that may be under way.
+    pub(super) longest_request: Duration,
+    /// The routes at the first look, and when that was over.
+    at_first: (Option<Routes>, Instant),
 }
 
 /// What it means that an image is not present: on the local target the image
@@ -50,6 +54,35 @@ pub(super) fn stack_files(core: &Core, manifest: &Manifest) -> Result<StackFiles
             render::nginx_conf(&shared, routes, abilities).map_err(|error| error.to_string())
         }),
     })
+}
+
+/// The longest `nginx.proxy_timeout` under which a request that is under way may
+/// have come: an edit counts only for those after it.
+fn longest_request(core: &Core, declared: &Manifest) -> Duration {
+    let timeout = |text: String| {
+        let document = Document::parse(core.project.manifest(), text).ok()?;
+        Some(document.manifest().nginx.proxy_timeout)
+    };
+    let earlier = core.journal.served_under().into_iter().filter_map(timeout);
+    earlier.fold(declared.nginx.proxy_timeout, Duration::max)
+}
+
+/// What runs. An instance that was asked to stop is no place to go to, even if the
+/// operation that asked was cut off and a health check calls it well.
+async fn look(core: &Core, session: &Session) -> Result<Observed, RuntimeError> {
+    let mut observed = session.runtime.observe().await?;
+    if let Some(asked) = core.journal.asked_to_stop() {
+        unfit(&mut observed, &asked);
+    }
+    Ok(observed)
+}
+
+fn unfit(observed: &mut Observed, asked_to_stop: &str) {
+    for instance in &mut observed.instances {
+        if instance.id == asked_to_stop && !matches!(instance.health, Health::Exited(_)) {
+            instance.health = Health::Unhealthy("it was asked to stop".into());
+        }
+    }
 }
 
 impl Stage {
@@ -76,20 +109,30 @@ impl Stage {
     async fn by(context: &Context, document: Document) -> Result<Self, Halt> {
         let core = &context.core;
         let session = core.session(document.manifest()).await?;
-        let observed = session.runtime.observe().await?;
+        let observed = look(core, &session).await?;
+        let at_first = (observed.routes.clone(), core.clock.instant());
         faults::look_at_all(core, &observed).await;
+        let longest_request = longest_request(core, document.manifest());
         let stack = render::stack(document.manifest());
         let files = stack_files(core, document.manifest())?;
-        Ok(Self { document, session, stack, files, observed, prober: Prober::new(QUESTION_TIMEOUT) })
+        let prober = Prober::new(QUESTION_TIMEOUT);
+        Ok(Self { document, session, stack, files, observed, prober, longest_request, at_first })
     }
 
     pub(super) fn manifest(&self) -> &Manifest {
         self.document.manifest()
     }
 
+    /// Since when, at the latest, the proxy leads no new request to a slot; `None`
+    /// where that was not so from the beginning.
+    pub(super) fn away_since(&self, slot: Slot) -> Option<Instant> {
+        let (routes, when) = &self.at_first;
+        routes.as_ref().is_some_and(|routes| routes.percent(slot) == 0).then_some(*when)
+    }
+
     /// Looks again at what runs.
-    pub(super) async fn refresh(&mut self) -> Result<(), Halt> {
-        self.observed = self.session.runtime.observe().await?;
+    pub(super) async fn refresh(&mut self, core: &Core) -> Result<(), Halt> {
+        self.observed = look(core, &self.session).await?;
         Ok(())
     }
 
@@ -200,5 +243,37 @@ pub(super) async fn state_line(core: &Core) -> String {
             }
         }
         None => "nothing serves".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stable(id: &str, health: Health) -> Instance {
+        Instance {
+            id: id.into(),
+            service: "app-blue".into(),
+            role: Role::App { slot: Slot::Blue, mode: Mode::Stable },
+            release: None,
+            health,
+            started_at: None,
+            endpoint: None,
+            restarts: 0,
+            oom_killed: false,
+            spec: None,
+            usage: None,
+        }
+    }
+
+    #[test]
+    fn what_was_asked_to_stop_is_not_well_whatever_its_health_check_says() {
+        let exited = Health::Exited(Some(0));
+        let instances =
+            vec![stable("a", Health::Healthy), stable("b", Health::Healthy), stable("a", exited.clone())];
+        let mut observed = Observed { instances, ..Observed::default() };
+        unfit(&mut observed, "a");
+        let health: Vec<_> = observed.instances.into_iter().map(|instance| instance.health).collect();
+        assert_eq!(health, [Health::Unhealthy("it was asked to stop".into()), Health::Healthy, exited]);
     }
 }

@@ -96,8 +96,19 @@ impl Answer {
 
 /// Sends one request on a connection of its own.
 pub fn request(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+    request_within(Duration::from_secs(10), port, method, path, body)
+}
+
+/// The same, with another patience.
+pub fn request_within(
+    patience: Duration,
+    port: u16,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(patience))?;
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
             .await?;
     }
     gated?;
-    stage.refresh().await?;
+    stage.refresh(&context.core).await?;
     let service = &stage.manifest().services;
     let release = stage.release(&service.image, &service.version, service.mode).await?;
     let before = stage.live().map(|(_, old)| old.mode);

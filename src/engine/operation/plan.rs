@@ -13,7 +13,7 @@ use crate::render;
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage =
         context.step("look at what runs", async |_| Ok((Stage::of(context).await?, String::new()))).await?;
-    stage.refresh().await?;
+    stage.refresh(&context.core).await?;
     refuse_over_canary(&stage)?;
     let manifest = stage.manifest();
     let files = generate::compare(context.core.project.root(), &render::declared(manifest)?);

@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     }
     check(context, &mode_edit(Mode::Canary))?;
     prepare_and_ask(context, &stage, GatePoint::PromoteCanary).await?;
-    stage.refresh().await?;
+    stage.refresh(&context.core).await?;
     let slot = live.other();
     let spec = stage.app_spec(stage.manifest(), slot, &release);
     let instance = shift::bring_up(context, &stage, slot, &release, &spec).await?;

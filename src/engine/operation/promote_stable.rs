@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let judged = stage.observed.in_slot(live).map(|instance| instance.id.clone()).unwrap_or_default();
     gate::settle(context, GatePoint::PromoteStable, &judged, &decision).await?;
     gate::ask_custom(context, &stage.session, stage.manifest(), GatePoint::PromoteStable, &input).await?;
-    stage.refresh().await?;
+    stage.refresh(&context.core).await?;
     refuse_changed(&stage, live, &Release { mode: Mode::Canary, ..release.clone() })?;
 
     let slot = live.other();
