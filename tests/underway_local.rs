@@ -171,6 +171,18 @@ fn nothing_is_waited_for_in_a_slot_that_no_route_led_to() {
 }
 
 #[test]
+fn a_slot_is_not_emptied_for_what_cannot_be_started() {
+    let (world, slow) = with_a_slow_request(tests_version_2);
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
+    std::fs::remove_file(world.path("app")).unwrap();
+    world.run(&["promote", "stable"]).ends_with(1);
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+    assert!(!slow.is_finished(), "it was never asked to stop");
+}
+
+#[test]
 fn a_rollback_does_not_wait_for_a_promotion_that_empties_a_slot() {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);

@@ -18,6 +18,7 @@ mod gate;
 mod generate;
 mod halt;
 mod journal;
+mod leave;
 mod lock;
 mod look_back;
 mod measure;

@@ -5,6 +5,7 @@ use super::super::context::Context;
 use super::super::gate;
 use super::super::generate;
 use super::super::halt::Halt;
+use super::super::leave;
 use super::super::probe::public_address;
 use super::super::shift;
 use super::super::stage::Stage;
@@ -48,7 +49,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     shift::take_over(context, &stage, slot, &release, &spec).await?;
     remember_good(context, &release, stage.document.text());
     note_mode(context, before, release.mode).await?;
-    shift::retire_others(context, &stage, slot).await?;
+    leave::retire_others(context, &stage, slot).await?;
     let address = public_address(stage.manifest());
     Ok(format!("{} serves {} {} at http://{address}/", stage.service(slot), release.mode, release.version))
 }

@@ -10,6 +10,7 @@ use super::super::evidence;
 use super::super::faults;
 use super::super::gate;
 use super::super::halt::Halt;
+use super::super::leave;
 use super::super::shift;
 use super::super::stage::Stage;
 use super::deploy::{bring_policies, remember_good};
@@ -51,7 +52,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let adopted = stage.document.with(&edit)?;
     remember_good(context, &release, adopted.text());
     write_mode(context, edit, Mode::Stable).await?;
-    shift::retire(context, &stage, live).await?;
+    leave::retire(context, &stage, live).await?;
     let health = &stage.manifest().services.health.path;
     Ok(format!("{} serves {} as stable, confirmed by {health}", stage.service(slot), release.version))
 }

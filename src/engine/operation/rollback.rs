@@ -5,6 +5,7 @@ use super::super::adopt::{mode_edit, write_mode};
 use super::super::context::Context;
 use super::super::halt::Halt;
 use super::super::journal::RollingBack;
+use super::super::leave;
 use super::super::shift;
 use super::super::stage::Stage;
 use crate::domain::stack::ContainerSpec;
@@ -83,7 +84,7 @@ async fn finish(context: &Context, stage: &Stage, slot: Slot, release: &Release)
         };
         context.notice(format!("the traffic is back, but the manifest does not say so: {why}"));
     }
-    shift::retire_others(context, stage, slot).await?;
+    leave::retire_others(context, stage, slot).await?;
     noted(context, context.core.journal.set_rolling_back(None));
     if let Ok(document) = context.core.document() {
         let declared = &document.manifest().services;

@@ -1,0 +1,183 @@
+//! How a slot is left without a loss: what runs in it finishes what it has before
+//! it is stopped, and before something new starts in its place.
+
+use std::time::{Duration, Instant};
+
+use super::action::Action;
+use super::context::{Context, Step};
+use super::faults;
+use super::halt::Halt;
+use super::shift::LOOK;
+use super::stage::{Stage, absent};
+use crate::domain::{Release, Slot};
+use crate::runtime::{Health, ImagePresence, Instance};
+
+/// Lets a slot without traffic finish what it has, then stops it: not before the
+/// proxy certainly brings it nothing more, however short the drain. A cancel only
+/// cuts the drain short: the new release serves already, and stopping lets
+/// requests under way finish too.
+pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
+    let drain = stage.manifest().nginx.drain;
+    let mut leaving = Leaving { since: context.core.clock.instant(), drain, lingering: Duration::ZERO };
+    context
+        .step_through("drain", async |step| {
+            let (is_cut_short, lingers) = leaving.quiet(context, stage, &step).await;
+            let waited = leaving.so_far(context).as_secs();
+            let detail = match (is_cut_short, lingers) {
+                (true, _) => "cut short: cancelled while draining".into(),
+                (false, true) => format!("{waited} s, for clients whose connections were idle"),
+                (false, false) => format!("{} s for requests under way", drain.as_secs()),
+            };
+            Ok(((), detail))
+        })
+        .await?;
+    let grace = leaving.grace(context, stage);
+    stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
+}
+
+/// Takes out what still runs in a slot that something new is to start in: the
+/// stable release that was kept warm beside a canary, or what an operation that
+/// was cut off left. It may have requests under way as a slot that is retired
+/// has, unless no route ever led to it. A rollback does not wait for them: until
+/// the slot is free, the release that it leaves serves.
+pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &Release) -> Result<(), Halt> {
+    let runtime = &stage.session.runtime;
+    let unrouted = context.core.journal.unrouted();
+    let may_have_requests = |instance: &Instance| {
+        !matches!(instance.health, Health::Exited(_)) && unrouted.as_ref() != Some(&instance.id)
+    };
+    if context.action == Action::Rollback || !stage.observed.all_in(slot).any(may_have_requests) {
+        return Ok(());
+    }
+    // What could not be started must not cost what a rollback would go to.
+    let image = next.image_id.as_ref().unwrap_or(&next.image);
+    if let ImagePresence::Absent(detail) = runtime.image(image).await? {
+        return Err(absent(runtime.target(), &next.image, detail).into());
+    }
+    let since = stage.away_since(slot).unwrap_or_else(|| context.core.clock.instant());
+    let mut leaving = Leaving { since, drain: Duration::ZERO, lingering: Duration::ZERO };
+    context
+        .step(&format!("empty slot {}", stage.service(slot)), async |step| {
+            tokio::select! {
+                biased;
+                () = context.cancel.cancelled() => return Err(Halt::Cancelled),
+                _ = leaving.quiet(context, stage, &step) => {}
+            }
+            let grace = leaving.grace(context, stage);
+            step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
+            if let Some(instance) = stage.observed.in_slot(slot) {
+                // Only a command after a crash needs the note.
+                let _ = context.core.journal.set_asked_to_stop(&instance.id);
+            }
+            let is_cut_short = tokio::select! {
+                ended = runtime.stop(slot, grace) => {
+                    ended?;
+                    false
+                }
+                () = context.cancel.cancelled() => true,
+            };
+            if is_cut_short {
+                // It was asked to stop and is no use to anybody: not left half-way
+                // for the rollback that may have cancelled this.
+                runtime.stop(slot, stage.manifest().services.stop_grace).await?;
+            }
+            settle_faults(context, stage).await;
+            if is_cut_short { Err(Halt::Cancelled) } else { Ok(((), "finished what it had".into())) }
+        })
+        .await
+}
+
+/// How a slot is left without a loss.
+struct Leaving {
+    /// The routes lead elsewhere since then, or longer.
+    since: Instant,
+    /// What requests under way get in any case.
+    drain: Duration,
+    /// How long the proxy may have brought requests nevertheless.
+    lingering: Duration,
+}
+
+impl Leaving {
+    fn so_far(&self, context: &Context) -> Duration {
+        context.core.clock.instant().saturating_duration_since(self.since)
+    }
+
+    /// Waits for the drain, which a cancel cuts short, and until the proxy
+    /// certainly brings nothing more, which it does not. Tells whether it was cut
+    /// short, and whether the proxy took longer than the drain.
+    async fn quiet(&mut self, context: &Context, stage: &Stage, step: &Step) -> (bool, bool) {
+        let (mut is_cut_short, mut lingers) = (false, false);
+        loop {
+            let waited = self.so_far(context);
+            if waited >= self.drain {
+                self.lingering = stage.session.runtime.lingering().await;
+            }
+            let needed = self.drain.max(self.lingering);
+            if waited >= needed {
+                return (is_cut_short, lingers);
+            }
+            lingers = waited >= self.drain;
+            let fraction = waited.as_secs_f64() / needed.as_secs_f64().max(0.001);
+            step.progress(format!("{} of {} s", waited.as_secs(), needed.as_secs()), Some(fraction));
+            let pause = LOOK.min(needed.saturating_sub(waited));
+            if is_cut_short {
+                tokio::time::sleep(pause).await;
+            } else if context.wait(pause).await.is_err() {
+                is_cut_short = true;
+                self.drain = Duration::ZERO;
+            }
+        }
+    }
+
+    /// What the service gets after it was asked to stop: together with the wait
+    /// at least the longest time that the proxy gives a request, counted from the
+    /// last that it may have brought.
+    fn grace(&self, context: &Context, stage: &Stage) -> Duration {
+        let longest = stage.longest_request + self.lingering;
+        stage.services.stop_grace.max(longest.saturating_sub(self.so_far(context)))
+    }
+}
+
+/// Waits until the proxy certainly brings nothing more by the routes before.
+pub(super) async fn wait_for_the_last(stage: &Stage) {
+    let mut waited = Duration::ZERO;
+    while waited < stage.session.runtime.lingering().await {
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
+    }
+}
+
+/// Retires whatever runs beside the slot that serves now.
+pub(super) async fn retire_others(context: &Context, stage: &Stage, serving: Slot) -> Result<(), Halt> {
+    let other = serving.other();
+    let observed = stage.session.runtime.observe().await?;
+    match observed.in_slot(other) {
+        Some(_) => retire(context, stage, other).await,
+        None => Ok(()),
+    }
+}
+
+/// Stops what is in a slot, also when the operation was cancelled.
+pub(super) async fn stop(
+    context: &Context,
+    stage: &Stage,
+    slot: Slot,
+    grace: Duration,
+    name: &str,
+) -> Result<(), Halt> {
+    context
+        .step_through(name, async |_| {
+            stage.session.runtime.stop(slot, grace).await?;
+            Ok(((), String::new()))
+        })
+        .await?;
+    settle_faults(context, stage).await;
+    Ok(())
+}
+
+/// Records the end of a fault that went with its instance.
+pub(super) async fn settle_faults(context: &Context, stage: &Stage) {
+    if let Ok(observed) = stage.session.runtime.observe().await {
+        faults::settle(&context.core, &observed).await;
+    }
+}
