@@ -62,6 +62,8 @@ pub fn all() -> Vec<Fixture> {
         infra::infra_fixtures(),
         errors::error_fixtures(),
         latency::latency_fixtures(),
+        latency::lacking_fixtures(),
+        latency::unusable_latency_fixtures(),
         latency::unbounded_fixtures(),
         evidence::evidence_fixtures(),
         lifetime::lifetime_fixtures(),
