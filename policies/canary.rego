@@ -5,8 +5,11 @@
 #          "latency_buckets": [{"le_ms": number or null (+Inf), "count": number}],
 #          "window_seconds", "resets", "vanished", "samples_needed": number,
 #          "healthy": boolean, "health_detail": text, "restarts", "oom_kills": number,
-#          "proxy_failures", "proxy_broken": number or null,
+#          "proxy_failures", "proxy_timed_out", "proxy_errors",
+#          "proxy_broken": number or null,
 #          "proxy_abandoned": [{"waited_ms", "count": number}] or null,
+#          "proxy_waiting": the same, or null where the proxy cannot tell,
+#          "settled_requests": number or null, "proxy_timeout_seconds": number,
 #          "proxy_error": text or null,
 #          "stable": {"requests", "error_rate", "p99_latency_ms"} or null,
 #          "metrics_error": {"code", "message", "instance"} or null,
@@ -71,11 +74,16 @@ unknown := {
 	"proxy_abandoned": null,
 	"proxy_broken": null,
 	"proxy_error": null,
+	"proxy_errors": null,
 	"proxy_failures": null,
+	"proxy_timed_out": null,
+	"proxy_timeout_seconds": null,
+	"proxy_waiting": null,
 	"requests": null,
 	"resets": null,
 	"restarts": null,
 	"samples_needed": null,
+	"settled_requests": null,
 	"source": null,
 	"sources": null,
 	"stable": null,
@@ -113,12 +121,13 @@ want_of_evidence := {
 	"process_vanished",
 	"proxy_unknown",
 	"abandoned_unknown",
+	"requests_unsettled",
 }
 
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) == 8
+	count(checks) == 9
 	every check in checks { check.ok == true }
 } else := "inconclusive" if {
 	count(violations) > 0
@@ -143,6 +152,11 @@ comes_with_time(violation) if {
 		"process_vanished",
 		"abandoned_unknown",
 	}
+}
+
+comes_with_time(violation) if {
+	violation.code == "requests_unsettled"
+	is_count(violation.observed)
 }
 
 comes_with_time(violation) if {
@@ -180,10 +194,13 @@ is_good if {
 	is_share(seen.error_rate)
 	seen.error_rate <= most.error_rate
 	is_count(seen.proxy_failures)
+	is_count(seen.proxy_timed_out)
+	is_count(seen.proxy_errors)
 	with_proxy := proxy_error_rate
 	is_share(with_proxy)
 	with_proxy <= most.error_rate
 	is_patient
+	is_settled
 	is_amount(seen.window_seconds)
 	seen.resets == 0
 	seen.vanished == 0
@@ -212,6 +229,7 @@ found := [violation |
 		too_many_errors,
 		too_slow,
 		abandoned_unclear,
+		unsettled,
 	]
 	some violation in group
 ]
@@ -259,6 +277,14 @@ checks := [
 		"limit": may_take_longer,
 		"unit": "",
 		"ok": is_patient,
+	},
+	{
+		"fact": "settled_requests",
+		"observed": seen.settled_requests,
+		"must": ">=",
+		"limit": needed,
+		"unit": "",
+		"ok": is_settled,
 	},
 ] if {
 	seen := facts
@@ -459,28 +485,39 @@ out_of_memory := [{
 	facts.oom_kills > 0
 ]
 
-# --- requests that only the proxy saw: refused, cut off, timed out, broken off ------
+# --- requests that only the proxy saw fail: unanswered, broken off, not counted ------
 
 # A request that got no answer is nothing that the canary counts: a process that is
 # gone counts nothing. Where the proxy gave up first it may stand in both figures,
 # which is on the safe side. One whose answer broke off the canary may have counted
-# as answered or not at all: it is taken for one of those that it counted.
-proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken]) if {
+# as answered or not at all: it is taken for one of those that it counted. Errors
+# that it answered are the same in both figures, and it may have missed some.
+proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken, seen.proxy_errors]) if {
 	is_measured
 	seen := facts
 	is_count(seen.requests)
 	is_count(seen.errors)
 	is_count(seen.proxy_failures)
 	is_count(seen.proxy_broken)
+	is_count(seen.proxy_errors)
 }
+
+# The errors that the canary answered and did not count.
+uncounted := max([facts.proxy_errors - facts.errors, 0]) if is_number(proxy_total)
+
+failed_for_sure := ((facts.errors + uncounted) + facts.proxy_failures) + facts.proxy_broken
+
+has_more_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
 
 proxy_error_rate := seen.error_rate if {
 	seen := facts
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
-} else := min([((facts.errors + facts.proxy_failures) + facts.proxy_broken) / proxy_total, 1]) if {
+	is_count(seen.proxy_errors)
+	seen.proxy_errors <= seen.errors
+} else := min([failed_for_sure / proxy_total, 1]) if {
 	proxy_total > 0
-	facts.proxy_failures + facts.proxy_broken > 0
+	has_more_failures
 } else := null
 
 is_proxy_rate_kept if {
@@ -506,34 +543,56 @@ unanswered := [{
 } |
 	is_number(needed)
 	proxy_total >= needed
-	facts.proxy_failures + facts.proxy_broken > 0
+	has_more_failures
 	is_share(limit.error_rate)
 	not is_proxy_rate_kept
 ]
 
-failures_shown := sprintf("proxy_failures %v", [facts.proxy_failures]) if {
-	facts.proxy_broken == 0
-} else := sprintf("proxy_failures %v, proxy_broken %v", [facts.proxy_failures, facts.proxy_broken])
+# What there is none of is left out, but for the first.
+failures_shown := concat(", ", [shown_fact |
+	some name in ["proxy_failures", "proxy_broken", "proxy_errors"]
+	is_failure_shown(name)
+	shown_fact := sprintf("%s %v", [name, facts[name]])
+])
+
+is_failure_shown(name) if name == "proxy_failures"
+
+is_failure_shown("proxy_broken") if facts.proxy_broken != 0
+
+is_failure_shown("proxy_errors") if uncounted != 0
 
 failures_of_all := sprintf("%v of %v requests got no answer", [facts.proxy_failures, proxy_total]) if {
 	facts.proxy_broken == 0
+	uncounted == 0
 } else := sprintf("of %v requests %v got no answer and %v one that broke off", [
 	proxy_total,
 	facts.proxy_failures,
 	facts.proxy_broken,
+]) if {
+	uncounted == 0
+} else := sprintf("of %v requests %v got no answer, %v one that broke off and %v an error (5xx), of which the canary counted %v", [
+	proxy_total,
+	facts.proxy_failures,
+	facts.proxy_broken,
+	facts.proxy_errors,
+	facts.errors,
 ])
 
-# --- requests that their clients gave up ---------------------------------------------
+# --- requests that were given up, or wait -------------------------------------------
 
 # One that waited longer for an answer than the limit of the P99 took longer than
-# that, whatever the client's reason and whether or not the canary counts it: more
-# than the 1 % that may is a P99 above its limit. One that was given up sooner may
-# have been left of the client's own free will, and says nothing alone.
+# that, whatever its client's reason, whether or not the canary counts it, and
+# whatever it comes to if it waits still: more than the 1 % that may is a P99 above
+# its limit. One that was given up sooner may have been left of the client's own
+# free will, and says nothing alone.
 may_take_longer := 0.01
 
 default is_patient := false
 
-is_patient if facts.proxy_abandoned == []
+is_patient if {
+	facts.proxy_abandoned == []
+	facts.proxy_waiting in {[], null}
+}
 
 is_patient if {
 	are_waits_known
@@ -542,24 +601,55 @@ is_patient if {
 	count(abandoned_unclear) == 0
 }
 
+has_waits if facts.proxy_abandoned != []
+
+has_waits if not facts.proxy_waiting in {[], null}
+
 are_waits_known if {
-	is_array(facts.proxy_abandoned)
-	every waiting in facts.proxy_abandoned {
+	are_waits(facts.proxy_abandoned)
+	is_waiting_known
+}
+
+is_waiting_known if facts.proxy_waiting == null
+
+is_waiting_known if are_waits(facts.proxy_waiting)
+
+are_waits(list) if {
+	is_array(list)
+	every waiting in list {
 		is_amount(waiting.waited_ms)
 		is_count(waiting.count)
 	}
 }
 
-waited_longer_than(bound) := sum([waiting.count |
+given_up_after(bound) := sum([waiting.count |
 	is_array(facts.proxy_abandoned)
 	some waiting in facts.proxy_abandoned
 	waiting.waited_ms > bound
 ])
 
+# Of this window alone: what came before it and still waits has been in windows
+# before. As many as timed out in this one came before it too, and stand for as
+# many of those that wait: they are errors already.
+still_wait_after(bound) := max([0, waiting_after(bound) - facts.proxy_timed_out]) if {
+	is_count(facts.proxy_timed_out)
+} else := waiting_after(bound)
+
+waiting_after(bound) := sum([waiting.count |
+	is_array(facts.proxy_waiting)
+	some waiting in facts.proxy_waiting
+	waiting.waited_ms > bound
+	waiting.waited_ms <= window_ms
+])
+
+window_ms := facts.window_seconds * 1000 if is_amount(facts.window_seconds)
+
+waited_longer_than(bound) := given_up_after(bound) + still_wait_after(bound)
+
 default late := 0
 
 late := waited_longer_than(limit.p99_latency_ms) if {
-	facts.proxy_abandoned != []
+	has_waits
 	are_waits_known
 	is_amount(limit.p99_latency_ms)
 }
@@ -578,7 +668,7 @@ is_late_rate_high if late * 100 > proxy_total + late
 abandoned := [{
 	"code": "proxy_abandoned",
 	"message": sprintf("%s: more than the %v %% that may take longer%s", [
-		given_up_late,
+		were_late,
 		percent(may_take_longer),
 		origin_of("proxy"),
 	]),
@@ -591,12 +681,21 @@ abandoned := [{
 	is_late_rate_high
 ]
 
-given_up_late := given_up(late, limit.p99_latency_ms, "the limit of p99_latency_ms")
+were_late := without_answer(limit.p99_latency_ms, "the limit of p99_latency_ms")
 
-given_up(number, bound, meaning) := sprintf(
-	"proxy_abandoned %v of %v requests%s: their clients gave up without an answer after more than %v ms, %s",
-	[number, proxy_total + number, window, bound, meaning],
+without_answer(bound, meaning) := sprintf(
+	"%s of %v requests%s: their clients gave up without an answer after more than %v ms, %s",
+	[waits_shown(bound), proxy_total + waited_longer_than(bound), window, bound, meaning],
+) if {
+	still_wait_after(bound) == 0
+} else := sprintf(
+	"%s of %v requests%s: they wait for an answer, or their clients gave up, after more than %v ms, %s",
+	[waits_shown(bound), proxy_total + waited_longer_than(bound), window, bound, meaning],
 )
+
+waits_shown(bound) := sprintf("proxy_abandoned %v", [given_up_after(bound)]) if {
+	still_wait_after(bound) == 0
+} else := sprintf("proxy_waiting %v, proxy_abandoned %v", [still_wait_after(bound), given_up_after(bound)])
 
 # What such requests would have come to is not known, and neither is what they
 # say of the figures that are kept without them. One doubt is enough.
@@ -606,7 +705,7 @@ abandoned_unclear := [{
 	"observed": late_rate,
 	"limit": may_take_longer,
 } |
-	facts.proxy_abandoned != []
+	has_waits
 	are_waits_known
 	count(doubts) > 0
 	not is_late_rate_high
@@ -615,8 +714,8 @@ abandoned_unclear := [{
 doubts := array.concat(doubt_of_errors, array.concat(doubt_of_slow, doubt_of_early))
 
 # They may be errors: a proxy that waits longer than its clients sees none.
-doubt_of_errors := [sprintf("%s; whether they would have failed is not known, and with them the error rate may be above its limit %s", [
-	given_up_late,
+doubt_of_errors := [sprintf("%s; whether they fail is not known, and with them the error rate may be above its limit %s", [
+	were_late,
 	share(limit.error_rate),
 ]) |
 	late > 0
@@ -624,14 +723,9 @@ doubt_of_errors := [sprintf("%s; whether they would have failed is not known, an
 	failed_for_sure + late > limit.error_rate * (proxy_total + late)
 ]
 
-failed_for_sure := (facts.errors + facts.proxy_failures) + facts.proxy_broken if {
-	# Then all of them are counts.
-	is_number(proxy_total)
-}
-
 # The slow ones that the histogram has may be others.
 doubt_of_slow := [sprintf("%s; whether the canary counted them is not known, and if not, more than %v %% took longer", [
-	given_up_late,
+	were_late,
 	percent(may_take_longer),
 ]) |
 	late > 0
@@ -644,7 +738,7 @@ doubt_of_slow := [sprintf("%s; whether the canary counted them is not known, and
 doubt_of_early := [sprintf(
 	"%s, and only %v %% of those that were counted took so long: what they would have taken is not known",
 	[
-		given_up(after_p99, p99_bounds[1], "where the P99 of the others ends"),
+		without_answer(p99_bounds[1], "where the P99 of the others ends"),
 		percent(may_take_longer),
 	],
 ) |
@@ -654,6 +748,51 @@ doubt_of_early := [sprintf(
 	after_p99 > 5
 	after_p99 * 100 > proxy_total + after_p99
 ]
+
+# --- requests that hang where the proxy cannot tell ---------------------------------
+
+# It shows one that hangs when its time is up, and no sooner. So as many requests as
+# a sample needs must have been answered so long ago that what hung beside them is
+# in the figures, and no more than the limit of errors may have.
+default is_settled := false
+
+is_settled if {
+	is_number(needed)
+	is_count(facts.settled_requests)
+	facts.settled_requests >= needed
+	not is_hanging
+}
+
+is_hanging if {
+	is_share(limit.error_rate)
+	is_count(facts.proxy_timed_out)
+	facts.proxy_timed_out > 0
+	facts.proxy_timed_out > limit.error_rate * (facts.settled_requests + facts.proxy_timed_out)
+}
+
+unsettled := [{
+	"code": "requests_unsettled",
+	"message": sprintf("settled_requests %s%s", [why_unsettled, origin_of("metrics")]),
+	"observed": facts.settled_requests,
+	"limit": needed,
+} |
+	enough
+	not is_settled
+]
+
+why_unsettled := sprintf("is not known: it must be a whole number from 0; the limit is %v", [needed]) if {
+	not is_count(facts.settled_requests)
+} else := sprintf(
+	"%v is below the limit %v: a request may hang unseen for %v s (nginx.proxy_timeout), and too few are older",
+	[facts.settled_requests, needed, facts.proxy_timeout_seconds],
+) if {
+	facts.settled_requests < needed
+} else := sprintf(
+	"%v, proxy_timed_out %v: of the requests of that time more hung than the limit of the error rate %s",
+	[facts.settled_requests, facts.proxy_timed_out, share(limit.error_rate)],
+) if {
+	is_hanging
+}
 
 no_proxy_log := [{
 	"code": "proxy_unknown",
@@ -670,6 +809,8 @@ no_proxy_log := [{
 
 is_proxy_known if {
 	is_count(facts.proxy_failures)
+	is_count(facts.proxy_timed_out)
+	is_count(facts.proxy_errors)
 	is_count(facts.proxy_broken)
 	are_waits_known
 }
@@ -995,16 +1136,26 @@ proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the l
 
 notes := array.concat(array.concat(note_abandoned, note_confidence), note_stable)
 
-note_abandoned := [sprintf("note: %v requests were given up by their clients, %v of them after more than %v ms%s", [
-	waited_longer_than(-1),
+note_abandoned := [sprintf("note: %v requests were given up by their clients%s, %v of them after more than %v ms%s", [
+	given_up_after(-1),
+	note_waiting,
 	late,
 	limit.p99_latency_ms,
 	origin_of("proxy"),
 ]) |
-	facts.proxy_abandoned != []
+	is_waiting_notable
 	are_waits_known
 	is_amount(limit.p99_latency_ms)
 ]
+
+# Some always wait where there is traffic.
+is_waiting_notable if facts.proxy_abandoned != []
+
+is_waiting_notable if late > 0
+
+note_waiting := "" if {
+	not is_array(facts.proxy_waiting)
+} else := sprintf(" and %v wait for an answer", [waiting_after(-1)])
 
 # How much the sample can show; a limit is on what was seen.
 note_confidence := [sprintf("note: with %v %% confidence the true error_rate is at most %s", [

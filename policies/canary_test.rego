@@ -19,12 +19,17 @@ good := {
 	"resets": 0,
 	"vanished": 0,
 	"samples_needed": 50,
+	"settled_requests": 290,
 	"healthy": true,
 	"restarts": 0,
 	"oom_kills": 0,
 	"proxy_abandoned": [],
 	"proxy_broken": 0,
+	"proxy_errors": 0,
 	"proxy_failures": 0,
+	"proxy_timed_out": 0,
+	"proxy_timeout_seconds": 30,
+	"proxy_waiting": null,
 	"proxy_error": null,
 	"stable": null,
 	"metrics_error": null,
@@ -532,4 +537,67 @@ test_tells_powers_of_ten_apart if {
 	slow := canary.decision with input as facts
 		with data.thresholds as object.union(limits, {"p99_latency_ms": 500.0})
 	gives(slow, "fail", ["p99_high"])
+}
+
+# --- what the canary does not count, and what hangs -----------------------------
+
+test_errors_that_the_canary_does_not_count_are_counted_by_the_proxy if {
+	facts := changed({"errors": 2, "error_rate": 0.006667, "proxy_errors": 40})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["proxy_failures"])
+	decision.reasons[0] == concat(" ", [
+		"proxy_failures 0, proxy_errors 40: with them the error rate is 0.1333 (13.33 %), above the limit 0.01 (1 %)",
+		"over the last 30 s: of 300 requests 0 got no answer, 0 one that broke off and 40 an error (5xx), of which the",
+		"canary counted 2 (app-green)",
+	])
+}
+
+test_requests_that_wait_longer_than_the_limit_are_slow_ones if {
+	facts := changed({"proxy_waiting": [{"waited_ms": 12, "count": 3}, {"waited_ms": 6100, "count": 8}]})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["proxy_abandoned"])
+	decision.reasons[0] == concat(" ", [
+		"proxy_waiting 8, proxy_abandoned 0 of 308 requests over the last 30 s: they wait for an answer, or their",
+		"clients gave up, after more than 500 ms, the limit of p99_latency_ms: more than the 1 % that may take longer",
+		"(app-green)",
+	])
+}
+
+test_requests_under_way_say_nothing if {
+	facts := changed({"proxy_waiting": [{"waited_ms": 12, "count": 3}]})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	decision.allow == true
+	count([reason | some reason in decision.reasons; startswith(reason, "note")]) == 0
+}
+
+test_a_request_may_hang_unseen_until_the_proxy_gives_up if {
+	decision := canary.decision with input as changed({"settled_requests": 12}) with data.thresholds as limits
+	gives(decision, "inconclusive", ["requests_unsettled"])
+	decision.waiting_helps == true
+	decision.reasons[0] == concat(" ", [
+		"settled_requests 12 is below the limit 50: a request may hang unseen for 30 s (nginx.proxy_timeout), and too",
+		"few are older (app-green)",
+	])
+}
+
+test_what_is_settled_is_no_matter_of_time_where_it_is_not_told if {
+	decision := canary.decision with input as object.remove(good, ["settled_requests"]) with data.thresholds as limits
+	gives(decision, "inconclusive", ["requests_unsettled"])
+	decision.waiting_helps == false
+}
+
+test_requests_that_hang_are_not_hidden_by_newer_ones if {
+	facts := changed({
+		"requests": 9000,
+		"latency_buckets": [{"le_ms": 500, "count": 9000}, {"le_ms": null, "count": 9000}],
+		"settled_requests": 60,
+		"proxy_failures": 2,
+		"proxy_timed_out": 2,
+	})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["requests_unsettled"])
+	decision.reasons[0] == concat(" ", [
+		"settled_requests 60, proxy_timed_out 2: of the requests of that time more hung than the limit of the error",
+		"rate 0.01 (1 %) (app-green)",
+	])
 }

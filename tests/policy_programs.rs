@@ -82,6 +82,12 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
         "healthy": [false], "health": ["starting", "unhealthy"], "health_detail": ["it does not answer"],
         "restarts": [1], "oom_kills": [1],
         "proxy_failures": [1, 100, null], "proxy_error": ["there is no log"], "proxy_broken": [2, 100, null],
+        "proxy_timed_out": [1, 40, null], "proxy_errors": [3, 100, null, "x"], "proxy_timeout_seconds": [5, null],
+        "settled_requests": [0, 49, 120, null, "x"],
+        "proxy_waiting": [
+            [], [{"waited_ms": 12, "count": 3}], [{"waited_ms": 501, "count": 2}], [{"waited_ms": 9000, "count": 60}],
+            [{"waited_ms": 30100, "count": 60}], [1], [{"waited_ms": "7", "count": 1}],
+        ],
         "proxy_abandoned": [
             [{"waited_ms": 501, "count": 2}], [{"waited_ms": 500, "count": 200}, {"waited_ms": 1000, "count": 3}],
             [{"waited_ms": 700, "count": 100}], [{"waited_ms": 90, "count": 900}], [{"waited_ms": 9000, "count": 1}],

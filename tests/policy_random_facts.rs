@@ -105,12 +105,20 @@ fn may_be_allowed(package: &str, facts: &Value) -> bool {
         && at_most("vanished", 0.0)
         && number("proxy_failures").is_some_and(|unanswered| {
             let broken = number("proxy_broken").unwrap_or(f64::INFINITY);
+            let seen = number("proxy_errors").unwrap_or(f64::INFINITY);
+            let errors = number("errors").unwrap_or(f64::INFINITY);
             let sent = number("requests").unwrap_or(0.0) + unanswered;
-            let failed = number("errors").unwrap_or(f64::INFINITY) + unanswered + broken;
-            // Without any the app's own rate is all there is.
-            unanswered >= 0.0 && broken >= 0.0 && (unanswered + broken == 0.0 || failed / sent <= 0.01)
+            let failed = errors.max(seen) + unanswered + broken;
+            let is_all_counted = unanswered + broken == 0.0 && seen <= errors;
+            // Then the app's own rate is all there is.
+            unanswered >= 0.0 && broken >= 0.0 && seen >= 0.0 && (is_all_counted || failed / sent <= 0.01)
         })
         && facts["proxy_abandoned"] == json!([])
+        && [json!([]), json!(null)].contains(&facts["proxy_waiting"])
+        && number("proxy_timed_out").is_some_and(|timed_out| {
+            let settled = number("settled_requests").unwrap_or(0.0);
+            timed_out >= 0.0 && settled >= needed && timed_out <= 0.01 * (settled + timed_out)
+        })
 }
 
 fn assert_sound(decision: &Decision) {

@@ -350,6 +350,15 @@ async fn requests_that_clients_give_up_are_told_by_how_long_they_waited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_of_a_slot_are_counted() {
+    with_docker(async |world| {
+        world.use_rendered();
+        runtime_suite::errors_of_a_slot_are_counted(&world.runtime, world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_another_stands_in_for_is_counted() {
     with_docker(async |world| {
         world.use_rendered();

@@ -172,7 +172,7 @@ fn a_canary_is_adopted_through_opa() {
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
     world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    world.run(&["load", "--rps", "40", "--for", "9s"]).ends_with(0);
     world.run(&["promote", "stable"]).ends_with(0).says("by opa");
     assert_eq!(world.get("/healthz").json()["mode"], "stable");
 }

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::manifest::Manifest;
+use crate::policy::Decision;
+
 /// What a key, a menu or a command asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -122,17 +125,23 @@ pub struct LoadPlan {
 }
 
 impl LoadPlan {
-    /// So much that a slot with `percent` of the traffic gets half as many
-    /// requests again as are needed in each window, for a window and a half:
-    /// then one full window has them, wherever it begins.
+    /// So much that a canary with `percent` of the traffic gets half as many
+    /// requests again as a verdict needs in each window, for a window and a half:
+    /// then one full window has them, wherever it begins. Where the proxy cannot
+    /// tell which requests wait, by the last `decision`, they must also be as old
+    /// as one that hangs may become.
     #[must_use]
-    pub fn to_bring(requests: u64, window: Duration, percent: u8) -> Self {
+    pub fn to_decide(manifest: &Manifest, decision: Option<&Decision>, percent: u8) -> Self {
+        let (window, needed) = (manifest.canary.window, manifest.canary.min_requests);
+        let needed = decision.and_then(Decision::sample).map_or(needed, |sample| sample.needed);
+        let tells_waiting = decision.is_some_and(|decision| decision.input["proxy_waiting"].is_array());
+        let unseen = if tells_waiting { Duration::ZERO } else { manifest.nginx.proxy_timeout };
         let share = u64::from(percent.clamp(1, 100));
         let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rps = requests.saturating_mul(150).saturating_mul(1000) / share / millis + 1;
+        let rps = needed.saturating_mul(150).saturating_mul(1000) / share / millis + 1;
         Self {
             rps: u32::try_from(rps).unwrap_or(u32::MAX).clamp(Self::default().rps, 2_000),
-            lasting: (window * 3 / 2).max(Self::default().lasting),
+            lasting: (window * 3 / 2 + unseen).max(Self::default().lasting),
         }
     }
 }

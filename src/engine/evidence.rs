@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::domain::stack::Role;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::Manifest;
-use crate::runtime::{Health, Instance, Observed};
+use crate::runtime::{Health, Instance, Observed, Unanswered};
 use crate::telemetry::Measured;
 
 /// What a look found of one mode in one slot.
@@ -93,10 +93,27 @@ pub(super) async fn of_canary(
     let evidence = CanaryEvidence {
         instances: &canary.instances,
         measured: &canary.measured,
+        settled: settled(core, manifest, canary, unanswered.as_ref().ok(), now),
         unanswered: &unanswered,
         stable: stable.and_then(|look| look.measured.as_ref().ok()),
     };
     Some(facts::canary(&evidence, manifest, now))
+}
+
+/// How many requests of the canary were answered, of which none that came beside
+/// them hangs unseen: all of the window, where the proxy tells which ones wait.
+fn settled(
+    core: &Core,
+    manifest: &Manifest,
+    canary: &SlotLook,
+    seen: Option<&Unanswered>,
+    now: DateTime<Utc>,
+) -> Option<u64> {
+    let measured = canary.measured.as_ref().ok()?;
+    if seen.is_some_and(|seen| seen.waiting.is_some()) {
+        return Some(measured.requests);
+    }
+    Some(core.measurements.settled(&canary.instances, manifest, now, measured.window))
 }
 
 /// When the window began.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::confidence;
 use super::measure::{Unmeasured, named};
 use crate::manifest::Manifest;
-use crate::runtime::{Health, HostFacts, Instance, RuntimeError, Unanswered};
+use crate::runtime::{Health, HostFacts, Instance, RuntimeError, Unanswered, Waits};
 use crate::telemetry::Measured;
 
 /// Bytes in the gigabyte that `disk_free_gb` counts (10⁹, as `df -H` and disk
@@ -57,6 +57,9 @@ pub(super) struct CanaryEvidence<'a> {
     pub measured: &'a Result<Measured, Unmeasured>,
     /// What only the proxy saw of them in the window, or why that is not known.
     pub unanswered: &'a Result<Unanswered, String>,
+    /// Requests that were answered so long ago that those beside them cannot hang
+    /// unseen; `None` where nothing is measured.
+    pub settled: Option<u64>,
     /// The stable slot's window, where one runs and could be measured.
     pub stable: Option<&'a Measured>,
 }
@@ -83,14 +86,19 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
         "restarts": instances.iter().map(|instance| instance.restarts).sum::<u64>(),
         "oom_kills": instances.iter().filter(|instance| instance.oom_killed).count(),
         "proxy_failures": seen.map(|seen| seen.failed),
+        "proxy_timed_out": seen.map(|seen| seen.timed_out),
+        "proxy_errors": seen.map(|seen| seen.errors),
         "proxy_broken": seen.map(|seen| seen.broken),
-        "proxy_abandoned": seen.map(abandoned),
+        "proxy_abandoned": seen.map(|seen| waits(&seen.abandoned)),
+        "proxy_waiting": seen.map(|seen| seen.waiting.as_ref().map(waits)),
+        "proxy_timeout_seconds": manifest.nginx.proxy_timeout.as_secs_f64(),
+        "settled_requests": evidence.settled,
         "proxy_error": evidence.unanswered.as_ref().err(),
         "source": source,
         "sources": {
             "metrics": format!("{} of {source}", manifest.metrics.path),
             "health": format!("state of {source}"),
-            "proxy": "the proxy's log of requests without an answer",
+            "proxy": "the proxy's log of requests that went wrong",
         },
         "version": instances.iter().find_map(|instance| instance.release.as_ref()).map(|release| release.version.clone()),
         "stable": evidence.stable.map(|measured| json!({
@@ -136,10 +144,9 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
     merged(common, own)
 }
 
-/// Requests that their clients gave up, by how long they had waited.
-fn abandoned(seen: &Unanswered) -> Value {
-    let figure = |(waited, count): (&u64, &u64)| json!({ "waited_ms": waited, "count": count });
-    seen.abandoned.iter().map(figure).collect()
+/// How many requests waited for how long.
+fn waits(waits: &Waits) -> Value {
+    waits.iter().map(|(waited, count)| json!({ "waited_ms": waited, "count": count })).collect()
 }
 
 fn why_unwell(instance: &Instance) -> String {

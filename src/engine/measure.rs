@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 
 use super::project::Project;
 use super::round::{self, LONGEST_WINDOW, Taken};
+use super::settled::{Answered, settled};
 use crate::clock::Clock;
 use crate::domain::stack::Role;
 use crate::manifest::Manifest;
@@ -59,8 +60,17 @@ struct Ends {
 pub(super) struct Measurements {
     scraper: Scraper,
     folder: PathBuf,
-    /// By group, oldest first.
-    recent: Mutex<BTreeMap<String, Vec<Snapshot>>>,
+    /// By group.
+    recent: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What is known of a group, oldest first.
+#[derive(Default)]
+struct Known {
+    /// Both ends of windows.
+    snapshots: Vec<Snapshot>,
+    /// Longer than these, since of each it is but a number.
+    answered: Vec<Answered>,
 }
 
 impl Measurements {
@@ -86,8 +96,9 @@ impl Measurements {
             reason: "the instance has no address that this machine reaches".into(),
         })?;
         let snapshot = self.scraper.scrape(endpoint, path, &instance.id, clock).await?;
-        if is_whole(&snapshot, manifest)? {
-            self.keep(&group(instance), &snapshot, manifest);
+        let life = life(&snapshot, manifest)?;
+        if is_whole(&life) {
+            self.keep(&group(instance), &snapshot, &life, manifest);
         }
         Ok(snapshot)
     }
@@ -99,16 +110,17 @@ impl Measurements {
     /// Keeps a scrape, unless the last one of that process had more: a scrape
     /// that was cut short must not begin a window. Should the process really
     /// have fewer series, the last one is soon too old to say so.
-    fn keep(&self, group: &str, snapshot: &Snapshot, manifest: &Manifest) {
+    fn keep(&self, group: &str, snapshot: &Snapshot, life: &Measured, manifest: &Manifest) {
         let window = manifest.canary.window;
         let archive = self.archive(group);
         let oldest_used = snapshot.taken_at - age(window * (LONGEST_WINDOW + 1));
+        let oldest_counted = snapshot.taken_at - age(look_back(manifest));
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let known = recent.entry(group.to_owned()).or_insert_with(|| {
-            self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(window * (LONGEST_WINDOW + 1))));
-            archive.load(|_| true, oldest_used).unwrap_or_default()
+            self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(look_back(manifest))));
+            Known::from(archive.load(|_| true, oldest_counted).unwrap_or_default(), manifest)
         });
-        let last = known.iter().rev().find(|seen| seen.instance == snapshot.instance);
+        let last = known.snapshots.iter().rev().find(|seen| seen.instance == snapshot.instance);
         let is_recent = |last: &&Snapshot| last.taken_at >= oldest_used;
         if last.filter(is_recent).is_some_and(|last| lacks_series(last, snapshot, &names(manifest))) {
             return;
@@ -118,23 +130,48 @@ impl Measurements {
         let _ = archive.store(snapshot);
         let spacing = age(window / SNAPSHOTS_IN_A_WINDOW);
         if last.is_none_or(|last| snapshot.taken_at - last.taken_at >= spacing) {
-            known.push(snapshot.clone());
+            known.answered.push(answered(snapshot, life));
+            known.snapshots.push(snapshot.clone());
         }
-        known.retain(|seen| seen.taken_at >= oldest_used);
-        recent.retain(|_, known| !known.is_empty());
+        known.snapshots.retain(|seen| seen.taken_at >= oldest_used);
+        known.answered.retain(|seen| seen.at >= oldest_counted);
+        recent.retain(|_, known| !known.answered.is_empty());
+    }
+
+    /// How many requests these instances of one group are known to have answered
+    /// in the time of this length that ended when requests came that may hang
+    /// until `now`: at least so many.
+    pub(super) fn settled(
+        &self,
+        instances: &[Instance],
+        manifest: &Manifest,
+        now: DateTime<Utc>,
+        length: Duration,
+    ) -> u64 {
+        let until = now - age(manifest.nginx.proxy_timeout);
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = instances.first().and_then(|first| recent.get(&group(first)));
+        let started = instances.iter().map(|instance| (instance.id.as_str(), instance.started_at));
+        known.map_or(0, |known| settled(&known.answered, started, until, length))
     }
 
     /// The last thing that an instance said, as far as this process knows.
     pub(super) fn latest(&self, instance: &Instance) -> Option<Snapshot> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.get(&group(instance))?.iter().rev().find(|seen| seen.instance == instance.id).cloned()
+        recent
+            .get(&group(instance))?
+            .snapshots
+            .iter()
+            .rev()
+            .find(|seen| seen.instance == instance.id)
+            .cloned()
     }
 
     /// Both ends of the window that ends with these scrapes of a group.
     fn ends(&self, group: &str, now: &[Taken], nominal: Duration) -> Result<Ends, MeasureFault> {
         let known = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.get(group).cloned().unwrap_or_default()
+            recent.get(group).map(|known| known.snapshots.clone()).unwrap_or_default()
         };
         let earlier = round::earlier(&known, now, nominal)?;
         let later = now.iter().map(|taken| taken.snapshot.clone()).collect();
@@ -159,18 +196,39 @@ impl Measurements {
     }
 }
 
-/// Whether a window may begin with this scrape. With a histogram that lacks its
-/// last bucket it may not: when the bucket is back, it would count in full.
+impl Known {
+    fn from(snapshots: Vec<Snapshot>, manifest: &Manifest) -> Self {
+        let of_it = |seen: &Snapshot| Some(answered(seen, &life(seen, manifest).ok()?));
+        Self { answered: snapshots.iter().filter_map(of_it).collect(), snapshots }
+    }
+}
+
+/// How far back it must be known what was answered: a window that ended before a
+/// request came that may still hang.
+fn look_back(manifest: &Manifest) -> Duration {
+    manifest.nginx.proxy_timeout + manifest.canary.window * (LONGEST_WINDOW + 1)
+}
+
+fn answered(snapshot: &Snapshot, life: &Measured) -> Answered {
+    Answered { instance: snapshot.instance.clone(), at: snapshot.taken_at, requests: life.requests }
+}
+
+/// What a process did since its start, as if it had done it in one window.
 ///
 /// # Errors
-/// What makes it unusable in any window.
-fn is_whole(snapshot: &Snapshot, manifest: &Manifest) -> Result<bool, MeasureFault> {
+/// What makes its scrape unusable in any window.
+fn life(snapshot: &Snapshot, manifest: &Manifest) -> Result<Measured, MeasureFault> {
     let nominal = manifest.canary.window;
-    // As if the process had counted all of it in one window.
     let before =
         Snapshot { taken_at: snapshot.taken_at - age(nominal), body: NOTHING.into(), ..snapshot.clone() };
-    let life = measure(&[before], std::slice::from_ref(snapshot), &names(manifest), nominal)?;
-    Ok(life.requests == 0 || life.buckets.is_empty() || life.p99.is_some())
+    measure(&[before], std::slice::from_ref(snapshot), &names(manifest), nominal)
+}
+
+/// Whether a window may begin with the scrape of this life. With a histogram that
+/// lacks its last bucket it may not: when the bucket is back, it would count in
+/// full.
+const fn is_whole(life: &Measured) -> bool {
+    life.requests == 0 || life.buckets.is_empty() || life.p99.is_some()
 }
 
 /// A scrape without anything that counts, in both formats.

@@ -32,6 +32,7 @@ mod replay;
 mod round;
 mod run;
 mod session;
+mod settled;
 mod shift;
 mod stage;
 mod state;

@@ -1,4 +1,5 @@
-//! The log of requests that a slot was given and did not answer as it should.
+//! The log of requests that a slot was given and did not answer as it should:
+//! not at all, not to the end, or with an error of its own.
 //! Both proxies write it, a line for each:
 //! `1764061167.123 | 502 unanswered 0.004 | swiftdeploy_green | 172.18.0.3:3000 | GET / HTTP/1.1`
 //! with seconds since 1970, the status that the client got, what went wrong, how
@@ -7,48 +8,15 @@
 //! Invariant: a line in the time asked about that cannot be read, and a log of
 //! which too little is read, make the count unknown, never smaller.
 
-use std::collections::BTreeMap;
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::unanswered::{Unanswered, in_three_digits};
 use crate::domain::Slot;
 
 /// What the slots are called in the log, as in the generated configuration.
 pub const UPSTREAM: &str = "swiftdeploy_";
-
-/// What the proxy saw of a slot in a time, and the slot's own metrics cannot show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unanswered {
-    /// Requests without an answer: refused, cut off or timed out.
-    pub failed: u64,
-    /// Answers that broke off after their head, while the client was still there.
-    pub broken: u64,
-    /// Requests that their clients gave up before an answer began: how many, by
-    /// how long they had waited, in milliseconds of three digits.
-    pub abandoned: BTreeMap<u64, u64>,
-}
-
-impl AddAssign for Unanswered {
-    fn add_assign(&mut self, more: Self) {
-        self.failed += more.failed;
-        self.broken += more.broken;
-        for (waited, count) in more.abandoned {
-            *self.abandoned.entry(waited).or_default() += count;
-        }
-    }
-}
-
-/// How long a client waited before it gave up, in milliseconds. Three digits are
-/// kept, which is exact below a second: thousands of clients must not become
-/// thousands of facts. The rest is cut off, so that nobody waited less than is
-/// said.
-fn in_three_digits(waited: Duration) -> u64 {
-    let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-    let step = 10_u64.pow(millis.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    millis / step * step
-}
 
 /// What went wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +27,8 @@ pub enum Failing {
     Broken,
     /// The client gave up before an answer began.
     Abandoned,
+    /// The answer says that the slot failed: 500 to 599.
+    Error,
 }
 
 impl Failing {
@@ -67,6 +37,7 @@ impl Failing {
             Self::Unanswered => "unanswered",
             Self::Broken => "broken",
             Self::Abandoned => "abandoned",
+            Self::Error => "error",
         }
     }
 }
@@ -99,6 +70,9 @@ fn lost(at: DateTime<Utc>, why: &str) -> String {
     format!("{seconds}.{millis:03} | - | {LOST} | - | {why}\n")
 }
 
+/// What a client gets when the proxy has waited as long as it waits.
+const TIMED_OUT: u16 = 504;
+
 /// In the place of a slot: nobody knows which.
 const LOST: &str = "lost";
 
@@ -117,10 +91,14 @@ pub fn count(log: &str, is_whole: bool, slot: Slot, since: DateTime<Utc>) -> Res
         if upstream == LOST {
             return Err(line.rsplit(" | ").next().unwrap_or_default().to_owned());
         }
-        let Some((failing, waited)) = outcome(what) else { return Err(unreadable(line)) };
+        let Some((status, failing, waited)) = outcome(what) else { return Err(unreadable(line)) };
         match failing {
             _ if upstream != of_slot => {}
-            Failing::Unanswered => found.failed += 1,
+            Failing::Unanswered => {
+                found.failed += 1;
+                found.timed_out += u64::from(status == TIMED_OUT);
+            }
+            Failing::Error => found.errors += 1,
             Failing::Broken => found.broken += 1,
             Failing::Abandoned => *found.abandoned.entry(in_three_digits(waited)).or_default() += 1,
         }
@@ -184,26 +162,29 @@ fn fields(line: &str) -> Option<(DateTime<Utc>, Fields<'_>)> {
     Some((DateTime::from_timestamp_millis(millis)?, Fields { what, upstream }))
 }
 
-/// What went wrong, and how long the request waited over all its tries, which
-/// nginx tells as `0.004, 1.003` or `0.004 : 1.003`, with `-` for none. A
+/// The status, what went wrong, and how long the request waited over all its
+/// tries, which nginx tells as `0.004, 1.003` or `0.004 : 1.003`, with `-` for none. A
 /// status alone is a line of an older configuration: a request without answer.
-fn outcome(what: &str) -> Option<(Failing, Duration)> {
+fn outcome(what: &str) -> Option<(u16, Failing, Duration)> {
     let mut words = what.split([' ', ',', ':']).filter(|word| !word.is_empty());
-    words.next()?.parse::<u16>().ok()?;
+    let status = words.next()?.parse().ok()?;
     let failing = match words.next() {
         None | Some("unanswered") => Failing::Unanswered,
         Some("broken") => Failing::Broken,
         Some("abandoned") => Failing::Abandoned,
+        Some("error") => Failing::Error,
         Some(_) => return None,
     };
     let waited = words.filter(|word| *word != "-").try_fold(Duration::ZERO, |waited, word| {
         waited.checked_add(Duration::try_from_secs_f64(word.parse().ok()?).ok()?)
     })?;
-    Some((failing, waited))
+    Some((status, failing, waited))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use rstest::rstest;
 
     use super::*;
@@ -288,31 +269,37 @@ mod tests {
         assert_eq!(failed(&old, true, Slot::Green, at(0)), Ok(1));
     }
 
+    fn none() -> Unanswered {
+        Unanswered::default()
+    }
+
+    fn gave_up(waited: u64) -> Unanswered {
+        Unanswered { abandoned: [(waited, 1)].into(), ..none() }
+    }
+
     #[rstest]
-    #[case::nothing_began("502 unanswered 0.001", Some((1, 0, None)))]
-    #[case::in_an_older_configuration("502", Some((1, 0, None)))]
-    #[case::another_took_over("200 unanswered 0.000, 0.004", Some((1, 0, None)))]
-    #[case::it_broke_off("200 broken 0.101", Some((0, 1, None)))]
-    #[case::it_was_given_up("499 abandoned 0.507", Some((0, 0, Some(507))))]
-    #[case::after_seconds_three_digits_are_kept("499 abandoned 12.999", Some((0, 0, Some(12_900))))]
-    #[case::at_once("499 abandoned 0.000", Some((0, 0, Some(0))))]
-    #[case::the_second_try("499 abandoned 0.004, 1.003", Some((0, 0, Some(1000))))]
-    #[case::without_a_time("499 abandoned - : 0.250", Some((0, 0, Some(250))))]
+    #[case::nothing_began("502 unanswered 0.001", Some(Unanswered { failed: 1, ..none() }))]
+    #[case::in_an_older_configuration("502", Some(Unanswered { failed: 1, ..none() }))]
+    #[case::another_took_over("200 unanswered 0.000, 0.004", Some(Unanswered { failed: 1, ..none() }))]
+    #[case::it_timed_out("504 unanswered 30.001", Some(Unanswered { failed: 1, timed_out: 1, ..none() }))]
+    #[case::it_says_that_it_failed("503 error 0.004", Some(Unanswered { errors: 1, ..none() }))]
+    #[case::it_says_that_it_timed_out("504 error 0.004", Some(Unanswered { errors: 1, ..none() }))]
+    #[case::it_broke_off("200 broken 0.101", Some(Unanswered { broken: 1, ..none() }))]
+    #[case::it_was_given_up("499 abandoned 0.507", Some(gave_up(507)))]
+    #[case::after_seconds_three_digits_are_kept("499 abandoned 12.999", Some(gave_up(12_900)))]
+    #[case::at_once("499 abandoned 0.000", Some(gave_up(0)))]
+    #[case::the_second_try("499 abandoned 0.004, 1.003", Some(gave_up(1000)))]
+    #[case::without_a_time("499 abandoned - : 0.250", Some(gave_up(250)))]
     #[case::of_no_such_kind("200 strange 0.001", None)]
     #[case::without_a_status("abandoned 0.001", None)]
     #[case::with_half_a_time("499 abandoned 0.x", None)]
     #[case::with_a_time_before_it("499 abandoned -1", None)]
-    fn each_kind_is_told_apart(#[case] what: &str, #[case] expected: Option<(u64, u64, Option<u64>)>) {
+    fn each_kind_is_told_apart(#[case] what: &str, #[case] expected: Option<Unanswered>) {
         let log = format!("1764061001.000 | {what} | swiftdeploy_green | a:1, b:2 | GET / HTTP/1.1\n");
         let found = count(&log, true, Slot::Green, at(0));
-        let expected = expected.map(|(failed, broken, waited)| Unanswered {
-            failed,
-            broken,
-            abandoned: waited.into_iter().map(|waited| (waited, 1)).collect(),
-        });
         assert_eq!(found.as_ref().ok(), expected.as_ref(), "{found:?}");
         if expected.is_some() {
-            assert_eq!(count(&log, true, Slot::Blue, at(0)), Ok(Unanswered::default()));
+            assert_eq!(count(&log, true, Slot::Blue, at(0)), Ok(none()));
         }
     }
 

@@ -11,14 +11,16 @@ mod error;
 mod failures;
 pub mod local;
 mod model;
+mod unanswered;
 
 pub use error::RuntimeError;
-pub use failures::{LONGEST_REQUEST, Unanswered};
+pub use failures::LONGEST_REQUEST;
 pub use model::{
     Check, CheckStatus, EngineInfo, Given, Health, HostFacts, ImagePresence, Instance, KEPT_OVER_RELOAD,
     LogLine, LogRequest, Observed, PortOwner, ProxyAbilities, ProxyConfigSource, ProxyRules, PullProgress,
     Replacement, RuntimeEvent, SlotServer, SlotServers, StackFiles, Usage,
 };
+pub use unanswered::{Unanswered, Waits};
 
 use std::time::Duration;
 
@@ -146,10 +148,10 @@ pub trait Runtime: Send + Sync {
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
 
     /// What the proxy saw of a slot since a moment, and the service's own
-    /// metrics cannot show: requests without an answer (refused, cut off or
-    /// timed out, whether or not another slot took over), answers that broke
-    /// off, and requests that their clients gave up. An error where it cannot
-    /// be known.
+    /// metrics may not show: requests without an answer (refused, cut off or
+    /// timed out, whether or not another slot took over), errors (5xx), answers
+    /// that broke off, requests that their clients gave up and, where it can
+    /// tell, those that wait at this moment. An error where it cannot be known.
     async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError>;
 
     /// What changes from outside (started, died, health), until the receiver

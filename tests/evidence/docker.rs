@@ -63,7 +63,7 @@ fn two_containers_of_a_canary_are_judged_together() {
         let input = &decision["input"];
         if input["instances"] == 2 && input["healthy"] == true { Ok(()) } else { Err(decision.to_string()) }
     });
-    world.run(&["load", "--rps", "30", "--for", "8s"]).ends_with(0);
+    world.run(&["load", "--rps", "30", "--for", "10s"]).ends_with(0);
     let decision = ask(&world);
     assert_eq!(decision["verdict"], "pass", "{decision}");
     let source = decision["input"]["source"].as_str().unwrap();
@@ -84,7 +84,7 @@ fn two_containers_of_a_canary_are_judged_together() {
     let named = decision["input"]["metrics_error"]["instance"].as_str().unwrap_or_default();
     assert!(named.starts_with("app-green at "), "{decision}");
     world.tool("docker", &["unpause", &second]).ends_with(0);
-    world.run(&["load", "--rps", "30", "--for", "8s"]).ends_with(0);
+    world.run(&["load", "--rps", "30", "--for", "10s"]).ends_with(0);
     let decision = ask(&world);
     assert_eq!(decision["verdict"], "pass", "{decision}");
 

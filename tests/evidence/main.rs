@@ -16,5 +16,6 @@ mod runtime;
 mod several;
 mod stage;
 mod terminal;
+mod unseen;
 mod waiting;
 mod warnings;

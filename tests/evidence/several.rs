@@ -7,7 +7,7 @@ use swiftdeploy::policy::Verdict::{Fail, Inconclusive, Pass};
 use swiftdeploy::runtime::{Health, Unanswered};
 
 use super::app::App;
-use super::stage::{Stage, WINDOW, is};
+use super::stage::{Stage, WINDOW, is, nothing_unseen};
 
 #[tokio::test]
 async fn what_several_instances_serve_is_summed_and_stable_stands_apart() {
@@ -189,7 +189,7 @@ async fn requests_that_only_the_proxy_saw_count_in_the_same_window() {
 
     app.serves(100, 0);
     stage.pass(WINDOW);
-    let none = Unanswered::default;
+    let none = nothing_unseen;
     let sees = |seen| stage.runtime.tell(|told| told.unanswered = Some(seen));
     sees(Unanswered { failed: 1, ..none() });
     is(&stage.ask().await, Pass, &[]);
@@ -210,6 +210,18 @@ async fn requests_that_only_the_proxy_saw_count_in_the_same_window() {
     let decision = stage.ask().await;
     is(&decision, Fail, &["proxy_abandoned"]);
     assert!(decision.reasons[0].contains("50 of 150 requests"), "{:?}", decision.reasons);
+    // What it calls answered and is an error.
+    sees(Unanswered { errors: 2, ..none() });
+    let decision = stage.ask().await;
+    is(&decision, Fail, &["proxy_failures"]);
+    assert!(decision.reasons[0].contains("2 an error (5xx), of which the canary counted 0"), "{decision:?}");
+    // What it may answer some day.
+    sees(Unanswered { waiting: Some([(30, 40)].into()), ..none() });
+    is(&stage.ask().await, Pass, &[]);
+    sees(Unanswered { waiting: Some([(30, 40), (1000, 50)].into()), ..none() });
+    let decision = stage.ask().await;
+    is(&decision, Fail, &["proxy_abandoned"]);
+    assert!(decision.reasons[0].contains("50, proxy_abandoned 0 of 150 requests"), "{:?}", decision.reasons);
 
     stage.runtime.tell(|told| told.unanswered = None);
     let decision = stage.ask().await;

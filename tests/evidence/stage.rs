@@ -19,7 +19,7 @@ use swiftdeploy::engine::{Assemble, Engine, Options, Project, Session};
 use swiftdeploy::history::Actor;
 use swiftdeploy::manifest::Manifest;
 use swiftdeploy::policy::{Decision, EmbeddedEngine, STARTERS, Verdict};
-use swiftdeploy::runtime::{Health, Instance, RuntimeError, Unanswered};
+use swiftdeploy::runtime::{Health, Instance, RuntimeError, Unanswered, Waits};
 
 use super::app::App;
 use super::runtime::FakeRuntime;
@@ -73,6 +73,11 @@ impl Assemble for Parts {
     }
 }
 
+/// What a proxy says that can tell which requests wait, when there are none.
+pub fn nothing_unseen() -> Unanswered {
+    Unanswered { waiting: Some(Waits::new()), ..Unanswered::default() }
+}
+
 /// A project with a canary in the green slot.
 pub struct Stage {
     pub engine: Engine,
@@ -98,7 +103,7 @@ impl Stage {
             passed: AtomicI64::new(0),
         });
         let runtime = Arc::new(FakeRuntime::default());
-        runtime.tell(|told| told.unanswered = Some(Unanswered::default()));
+        runtime.tell(|told| told.unanswered = Some(nothing_unseen()));
         let assembly = Parts { runtime: Arc::clone(&runtime), clock: Arc::clone(&clock) as SharedClock };
         let engine = Engine::open(Options {
             manifest: &manifest,

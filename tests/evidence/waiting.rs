@@ -1,10 +1,12 @@
 //! Too few requests, by command: the wait, the hint, the end without a verdict,
 //! and the end with one once probe traffic came.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::Stdio;
+use std::time::Duration;
 
-use super::world::World;
+use super::world::{World, until};
 
 fn with_canary(max_wait: &str) -> World {
     let world = World::local();
@@ -67,5 +69,33 @@ fn a_canary_that_died_fails_by_its_health_and_by_what_the_proxy_saw() {
     assert_eq!(decision["violations"][0]["code"], "canary_unhealthy", "{decision}");
     assert_eq!(decision["input"]["proxy_failures"], 25, "{}", decision["input"]);
     world.run(&["promote", "stable"]).ends_with(2).says("Promotion blocked").says("does not run");
+    world.run(&["rollback"]).ends_with(0);
+}
+
+/// A canary that begins to hang a moment before the gate is asked: no request has
+/// ended, and it was good until then.
+#[test]
+fn a_canary_whose_requests_hang_as_the_gate_is_asked_fails() {
+    let world = with_canary("20s");
+    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    world.run(&["policy", "ask", "canary"]).ends_with(0);
+
+    assert_eq!(world.curl_chaos(r#"{"mode":"slow","duration":20}"#).status, 200);
+    let hanging = [(); 10].map(|()| {
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, world.port)).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n").unwrap();
+        client
+    });
+    let late = until("requests wait for longer than the limit", Duration::from_secs(4), || {
+        let decision = world.run(&["policy", "ask", "canary", "--json"]).json()[0]["decision"].clone();
+        let waits = decision["input"]["proxy_waiting"].as_array().unwrap().clone();
+        let late = waits.iter().filter(|wait| wait["waited_ms"].as_u64() > Some(500));
+        let number = late.filter_map(|wait| wait["count"].as_u64()).sum::<u64>();
+        if number == 10 { Ok(decision) } else { Err(decision.to_string()) }
+    });
+    assert_eq!(late["verdict"], "fail", "{late}");
+    assert_eq!(late["violations"][0]["code"], "proxy_abandoned", "{late}");
+    world.run(&["promote", "stable"]).ends_with(2).says("proxy_waiting 10");
+    drop(hanging);
     world.run(&["rollback"]).ends_with(0);
 }

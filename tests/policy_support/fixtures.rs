@@ -6,6 +6,7 @@ mod infra;
 mod latency;
 mod lifetime;
 mod proxy;
+mod unseen;
 
 use serde_json::{Value, json};
 use swiftdeploy::policy::Verdict;
@@ -71,6 +72,9 @@ pub fn all() -> Vec<Fixture> {
         proxy::broken_fixtures(),
         proxy::abandoned_fixtures(),
         proxy::abandoned_beside_fixtures(),
+        unseen::answered_error_fixtures(),
+        unseen::waiting_fixtures(),
+        unseen::settled_fixtures(),
     ]
     .into_iter()
     .flatten()

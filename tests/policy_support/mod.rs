@@ -174,13 +174,15 @@ pub fn good_canary() -> Value {
         ],
         "window_seconds": 30.012, "resets": 0, "vanished": 0, "samples_needed": 50,
         "healthy": true, "health_detail": null, "restarts": 0, "oom_kills": 0,
-        "proxy_failures": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_error": null, "instances": 1,
+        "proxy_failures": 0, "proxy_timed_out": 0, "proxy_errors": 0, "proxy_broken": 0,
+        "proxy_abandoned": [], "proxy_waiting": null, "proxy_timeout_seconds": 30.0, "settled_requests": 290,
+        "proxy_error": null, "instances": 1,
         "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
         "metrics_error": null, "source": "app-green at 172.18.0.3:3000",
         "sources": {
             "metrics": "/metrics of app-green at 172.18.0.3:3000",
             "health": "state of app-green at 172.18.0.3:3000",
-            "proxy": "the proxy's log of requests without an answer",
+            "proxy": "the proxy's log of requests that went wrong",
         },
         "time": "2026-11-23T12:00:00Z",
     })

@@ -8,13 +8,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::{Routes, Slot};
-use swiftdeploy::runtime::{Health, Runtime as _, Unanswered};
+use swiftdeploy::runtime::{Health, Runtime as _, Unanswered, Waits};
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::runtime_suite::eventually;
-use super::world::{World, pid, signal};
+use super::world::{World, client, pid, signal};
 
 /// A release that has ended, behind a proxy that still has it.
 async fn dead_release(world: &World) {
@@ -54,6 +54,11 @@ async fn until_unknown(world: &World, since: DateTime<Utc>) -> String {
 async fn end_proxy(world: &World, name: &str) {
     signal(name, pid(world.runtime.observe().await.unwrap().proxy().unwrap()));
     world.until(|seen| matches!(seen.proxy().unwrap().health, Health::Exited(_))).await;
+}
+
+/// Of a slot of which the proxy knows everything.
+fn nothing() -> Unanswered {
+    Unanswered { waiting: Some(Waits::new()), ..Unanswered::default() }
 }
 
 #[tokio::test]
@@ -96,7 +101,7 @@ async fn an_answer_that_breaks_off_is_told_and_one_that_its_client_leaves_is_not
     drop(left);
     eventually("all are over", async || (world.access_log().contains("GET /stuck")).then_some(())).await;
     let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
-    assert_eq!(seen, Unanswered { broken: 3, ..Unanswered::default() });
+    assert_eq!(seen, Unanswered { broken: 3, ..nothing() });
 }
 
 /// Half an answer and then nothing: its client waits, and the service has counted it.
@@ -117,7 +122,7 @@ async fn an_answer_that_falls_silent_is_broken_off_and_told() {
         (seen.broken == 2).then_some(seen)
     })
     .await;
-    assert_eq!(seen, Unanswered { broken: 2, ..Unanswered::default() });
+    assert_eq!(seen, Unanswered { broken: 2, ..nothing() });
 
     let pings = world.get("/pings").await.text().await.unwrap();
     assert_eq!(pings, "ping ".repeat(8), "what keeps sending goes on");
@@ -148,7 +153,7 @@ async fn a_wait_begins_when_all_of_the_request_is_sent() {
     let sent = upload(b"abcd").await;
     let seen = eventually("the other is told", async || {
         let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
-        (seen != Unanswered::default()).then_some(seen)
+        (seen.abandoned.values().sum::<u64>() > 0).then_some(seen)
     })
     .await;
     let most = u64::try_from((SystemClock.instant() - sent).as_millis()).unwrap();
@@ -205,4 +210,46 @@ async fn the_account_is_beside_the_generation() {
     world.serving().await;
     let answer = world.get(Routes::MARKER_PATH).await;
     assert_eq!(answer.headers()["x-swiftdeploy-unanswered"], "0/0");
+}
+
+/// From the moment on that the slot has them, until their answers begin or their
+/// time is up.
+#[tokio::test]
+async fn requests_that_wait_are_told_while_they_wait() {
+    let mut world = World::with_app();
+    world.rules.timeout_ms = 6000;
+    let begin = SystemClock.wall();
+    world.serving().await;
+    let waiting = async || world.runtime.unanswered(Slot::Blue, begin).await.unwrap().waiting.unwrap();
+    let number = |waits: &Waits| waits.values().sum::<u64>();
+    assert_eq!(waiting().await, Waits::new());
+
+    let hanging = ["/slow/20000", "/slow/20000", "/slow/1000"].map(|path| {
+        let request = client().get(world.url(path)).send();
+        tokio::spawn(async move { request.await.unwrap().status().as_u16() })
+    });
+    eventually("all wait", async || (number(&waiting().await) == 3).then_some(())).await;
+    let told = world.runtime.unanswered(Slot::Green, begin).await.unwrap();
+    assert_eq!(told, nothing(), "those are of the other slot");
+    // The head has come: whatever follows is no wait for it.
+    let silent = world.get("/stuck").await;
+    assert_eq!(silent.status(), 200);
+    let waits = eventually("the first has its answer", async || {
+        let waits = waiting().await;
+        (number(&waits) == 2).then_some(waits)
+    })
+    .await;
+    assert!(waits.keys().all(|waited| (900..7000).contains(waited)), "{waits:?}");
+    drop(silent);
+    let mut ended = Vec::new();
+    for request in hanging {
+        ended.push(request.await.unwrap());
+    }
+    assert_eq!(ended, [504, 504, 200]);
+    let seen = eventually("both are counted", async || {
+        let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
+        (seen.failed == 2).then_some(seen)
+    })
+    .await;
+    assert_eq!(seen, Unanswered { failed: 2, timed_out: 2, ..nothing() });
 }

@@ -38,6 +38,7 @@ promises!(
     logs_are_told_and_followed,
     requests_without_an_answer_are_counted,
     requests_that_clients_give_up_are_told_by_how_long_they_waited,
+    errors_of_a_slot_are_counted,
     a_proxy_that_hangs_is_not_healthy,
     changes_are_told,
     the_port_has_an_owner,

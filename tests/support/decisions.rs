@@ -162,12 +162,14 @@ pub fn facts(number: usize) -> (&'static str, Value) {
         "sources": {
             "metrics": "/metrics of app-green at 127.0.0.1:41234",
             "health": "state of app-green at 127.0.0.1:41234",
-            "proxy": "the proxy's log of requests without an answer",
+            "proxy": "the proxy's log of requests that went wrong",
         },
         "requests": requests, "errors": errors, "error_rate": error_rate, "request_rate": 10.5,
         "p99_latency_ms": 300 + below(400), "p99_bucket": [250, 750], "latency_buckets": buckets,
         "window_seconds": 30.0, "resets": 0, "vanished": 0, "samples_needed": 50, "metrics_error": null,
-        "proxy_failures": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_error": null, "instances": 1,
+        "proxy_failures": 0, "proxy_timed_out": 0, "proxy_errors": 0, "proxy_broken": 0,
+        "proxy_abandoned": [], "proxy_waiting": null, "proxy_timeout_seconds": 30.0, "settled_requests": 290,
+        "proxy_error": null, "instances": 1,
         "healthy": below(50) != 0, "health_detail": null, "restarts": 0, "oom_kills": 0,
         "stable": {"requests": 903, "errors": 0, "error_rate": 0.0, "p99_latency_ms": 120.04},
     });

@@ -22,7 +22,7 @@ use eventually::PATIENCE;
 pub use eventually::eventually;
 pub use runtime_traffic::{changed_shares_lose_nothing, swaps_under_traffic_lose_nothing};
 pub use runtime_unanswered::{
-    a_slot_that_another_stands_in_for_is_counted,
+    a_slot_that_another_stands_in_for_is_counted, errors_of_a_slot_are_counted,
     requests_that_clients_give_up_are_told_by_how_long_they_waited, requests_without_an_answer_are_counted,
     what_the_proxy_does_not_tell_is_not_zero,
 };

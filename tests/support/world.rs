@@ -253,7 +253,10 @@ impl World {
                 text.replace("  port: 8080\n", &format!("  port: {}\n", self.port))
             }),
             Pace::Quick => self.edit_manifest(|text| {
+                // Behind nginx a verdict needs requests as old as that.
+                let patience = if self.target == "docker" { "3" } else { "30" };
                 let text = text
+                    .replace("proxy_timeout: 30", &format!("proxy_timeout: {patience}"))
                     .replace("services:\n", &format!("project: {}\nservices:\n", self.project))
                     .replace("port: 8080", &format!("port: {}\n  drain: 1s", self.port))
                     .replace("swiftdeploy-net", &format!("{}-net", self.project));

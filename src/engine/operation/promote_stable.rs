@@ -142,8 +142,7 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
 fn hint(stage: &Stage, live: Slot, decision: &Decision) -> String {
     let manifest = stage.manifest();
     let percent = stage.observed.routes.as_ref().map_or(100, |routes| routes.percent(live));
-    let needed = decision.sample().map_or(manifest.canary.min_requests, |sample| sample.needed);
-    let plan = LoadPlan::to_bring(needed, manifest.canary.window, percent);
+    let plan = LoadPlan::to_decide(manifest, Some(decision), percent);
     format!(
         "waiting up to {} s for evidence; probe traffic: g in the app, or `swiftdeploy load --rps {} --for {}s`",
         manifest.canary.max_wait.as_secs(),
@@ -153,7 +152,8 @@ fn hint(stage: &Stage, live: Slot, decision: &Decision) -> String {
 }
 
 fn tell_waiting(step: &Step, decision: &Decision, waited: Duration, max_wait: Duration) {
-    let what = decision.sample().map_or_else(
+    let short = decision.sample().filter(|sample| sample.seen < sample.needed);
+    let what = short.map_or_else(
         || gate::details(decision).join("; "),
         |sample| format!("{} of {} requests", sample.seen, sample.needed),
     );

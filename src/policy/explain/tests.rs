@@ -44,7 +44,7 @@ fn failing_canary() -> Value {
         "latency_buckets": [{"le_ms": 500.0, "count": 299.0}, {"le_ms": null, "count": 300.0}],
         "window_seconds": 30.0, "resets": 0, "vanished": 0, "samples_needed": 50,
         "healthy": true, "health_detail": null, "restarts": 0, "oom_kills": 0, "stable": null,
-        "proxy_failures": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_error": null, "instances": 1, "metrics_error": null,
+        "proxy_failures": 0, "proxy_timed_out": 0, "proxy_errors": 0, "proxy_broken": 0, "proxy_abandoned": [], "proxy_waiting": null, "settled_requests": 290, "proxy_error": null, "instances": 1, "metrics_error": null,
         "source": "app-green at 127.0.0.1:4000",
         "sources": {
             "metrics": "/metrics of app-green at 127.0.0.1:4000",

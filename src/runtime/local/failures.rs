@@ -17,6 +17,7 @@ use super::layout::Layout;
 use super::os::ProcessId;
 use super::probe::reachable;
 use super::proxy::account::Account;
+use super::proxy::waiting::InSlots;
 use super::{FAILURES_LOG, Shared};
 use crate::domain::Slot;
 use crate::runtime::{RuntimeError, Unanswered, failures};
@@ -39,7 +40,7 @@ fn unknown(reason: String) -> RuntimeError {
 impl Shared {
     /// What the proxy saw of a slot since a moment.
     pub async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
-        match self.living_proxy()? {
+        let waiting = match self.living_proxy()? {
             Some(proxy) => self.await_written(proxy).await?,
             None if self.layout.failures_open().exists() => {
                 return Err(unknown(
@@ -47,22 +48,26 @@ impl Shared {
                         .into(),
                 ));
             }
-            None => {}
-        }
-        counted(&self.layout, slot, since)
+            // Without it nothing waits.
+            None => Some(InSlots::default()),
+        };
+        let of_slot = |mut waiting: InSlots| waiting.0.remove(&slot).unwrap_or_default();
+        let found = counted(&self.layout, slot, since)?;
+        Ok(Unanswered { waiting: waiting.map(of_slot), ..found })
     }
 
     /// Waits until everything that the proxy knows of by now stands in its log.
-    async fn await_written(&self, proxy: ProcessId) -> Result<(), RuntimeError> {
+    /// Tells what waited a moment before.
+    async fn await_written(&self, proxy: ProcessId) -> Result<Option<InSlots>, RuntimeError> {
         let mut wanted = None;
         let mut why = "it does not answer".to_owned();
         let asking = async {
             loop {
                 match self.account(proxy).await? {
-                    Ok(account) => {
+                    Ok((account, waiting)) => {
                         let taken = *wanted.get_or_insert(account.taken);
                         if account.settled >= taken {
-                            return Ok(());
+                            return Ok(waiting);
                         }
                         why = format!(
                             "{} lines could not be written into its log: the disk is too slow, or full; free \
@@ -81,7 +86,10 @@ impl Shared {
         }
     }
 
-    async fn account(&self, proxy: ProcessId) -> Result<Result<Account, String>, RuntimeError> {
+    async fn account(
+        &self,
+        proxy: ProcessId,
+    ) -> Result<Result<(Account, Option<InSlots>), String>, RuntimeError> {
         let Some(status) = self.proxy_status(proxy)? else {
             return Ok(Err("it has not told what it serves".into()));
         };

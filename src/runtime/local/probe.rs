@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::proxy::account::Account;
+use super::proxy::waiting::InSlots;
 use crate::domain::Routes;
 use crate::runtime::RuntimeError;
 
@@ -47,18 +48,19 @@ impl Probe {
         }
     }
 
-    /// How far the proxy's log of unanswered requests has come; otherwise what the
-    /// proxy did.
-    pub async fn account(&self, address: SocketAddr) -> Result<Account, String> {
+    /// How far the proxy's log of unanswered requests has come, and those that
+    /// wait, which one of an older version does not tell; otherwise what the proxy
+    /// did.
+    pub async fn account(&self, address: SocketAddr) -> Result<(Account, Option<InSlots>), String> {
         let url = format!("http://{address}{}", Routes::MARKER_PATH);
         let answer = self.client.get(url).timeout(MARKER_TIMEOUT).send().await;
         let answer = answer.map_err(|_| format!("it does not answer on {address}"))?;
-        let told = answer.headers().get(Account::HEADER).and_then(|told| told.to_str().ok());
-        told.and_then(|told| told.parse().ok()).ok_or_else(|| {
+        let header = |name| answer.headers().get(name).and_then(|told| told.to_str().ok());
+        let account = header(Account::HEADER).and_then(|told| told.parse().ok()).ok_or(
             "it does not tell whether its log is complete, as one of an older version: end it by `kill` and \
-             repeat `swiftdeploy deploy`"
-                .into()
-        })
+             repeat `swiftdeploy deploy`",
+        )?;
+        Ok((account, header(InSlots::HEADER).and_then(|told| told.parse().ok())))
     }
 
     /// The generation told at the marker path; `None` when nobody answers, or

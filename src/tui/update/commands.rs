@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::engine::{Action, ChaosFault, LoadPlan};
-use crate::policy::Decision;
 use crate::tui::command::{Ask, Command, LogCommand, Open, Pane};
 use crate::tui::effect::Effect;
 use crate::tui::state::{
@@ -127,10 +126,8 @@ fn probe(state: &State) -> LoadPlan {
     let Some(manifest) = state.watch.manifest() else { return LoadPlan::default() };
     let decision =
         state.watch.gates.iter().find(|view| view.gate == "canary").and_then(|view| view.decision.as_ref());
-    let needed =
-        decision.and_then(Decision::sample).map_or(manifest.canary.min_requests, |sample| sample.needed);
     let share = state.watch.canary().and_then(|(_, slot)| state.watch.share(slot)).unwrap_or(100);
-    LoadPlan::to_bring(needed, manifest.canary.window, share)
+    LoadPlan::to_decide(manifest, decision, share)
 }
 
 /// Why it makes no sense to ask now.

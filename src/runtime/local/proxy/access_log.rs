@@ -24,6 +24,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::account::Account;
 use super::log_file::LogFile;
+use super::waiting::{Ticket, Waiting};
 use super::writer::{Backlog, Message, Writer};
 use crate::clock::SharedClock;
 use crate::domain::Slot;
@@ -40,6 +41,7 @@ const CLIENT_CLOSED: u16 = 499;
 pub struct AccessLog {
     lines: SyncSender<Message>,
     backlog: Arc<Backlog>,
+    waiting: Arc<Waiting>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -52,7 +54,8 @@ impl AccessLog {
         let writer = std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || Writer::new(file, failures, clock, seen).run(&waiting))?;
-        Ok(Self { lines, backlog, writer: Arc::new(Mutex::new(Some(writer))) })
+        let waiting = Arc::new(Waiting::default());
+        Ok(Self { lines, backlog, waiting, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
     /// Says in the log of failures that the proxy before this one may have known
@@ -66,6 +69,11 @@ impl AccessLog {
         self.backlog.progress.account()
     }
 
+    /// Requests whose answers have not begun.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
     /// Begins the entry of a request.
     pub fn enter(&self, request: &Request, clock: &SharedClock) -> Arc<Entry> {
         let path = request.uri().path_and_query().map_or("", |path| path.as_str());
@@ -77,6 +85,7 @@ impl AccessLog {
             upstream: Mutex::new(None),
             given: Mutex::new(None),
             failed: Mutex::new(None),
+            waits: Mutex::new(None),
             status: AtomicU16::new(CLIENT_CLOSED),
         })
     }
@@ -117,6 +126,8 @@ pub struct Entry {
     upstream: Mutex<Option<SocketAddr>>,
     given: Mutex<Option<Given>>,
     failed: Mutex<Option<Failed>>,
+    /// While it waits for its answer.
+    waits: Mutex<Option<Ticket>>,
     status: AtomicU16,
 }
 
@@ -160,6 +171,17 @@ impl Entry {
         if let Some(given) = self.given.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             given.at = at;
         }
+        self.waits();
+    }
+
+    /// All of it has gone to the slot: from now on it waits for an answer, unless
+    /// that has begun.
+    pub fn waits(&self) {
+        let Some(Given { slot, at }) = self.given() else { return };
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.status.load(Ordering::SeqCst) == CLIENT_CLOSED {
+            *waits = Some(self.log.waiting.enter(slot, at));
+        }
     }
 
     /// The request goes to this upstream.
@@ -174,13 +196,23 @@ impl Entry {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
     }
 
+    /// The slot's answer says that it failed. Where another slot gave it, the
+    /// first one's failure stands.
+    pub fn fails(&self, slot: Slot) {
+        let tried = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert(Failed { slot, tried, failing: Failing::Error });
+    }
+
     /// The answer ends before it is complete. Where another slot gave it, the
     /// first one's failure stands.
     pub fn breaks_off(&self) {
         let tried = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = self.given().map(|given| given.slot) else { return };
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.get_or_insert(Failed { slot, tried, failing: Failing::Broken });
+        if failed.is_none_or(|failed| failed.failing == Failing::Error) {
+            *failed = Some(Failed { slot, tried, failing: Failing::Broken });
+        }
     }
 
     /// It was the client's doing that there was no answer.
@@ -204,14 +236,16 @@ impl Entry {
 
     /// The answer begins.
     pub fn answered(&self, status: StatusCode) {
-        self.status.store(status.as_u16(), Ordering::Relaxed);
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        self.status.store(status.as_u16(), Ordering::SeqCst);
+        *waits = None;
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, status) = (self.clock.wall(), self.status.load(Ordering::Relaxed));
+        let (now, status) = (self.clock.wall(), self.status.load(Ordering::SeqCst));
         if let Some(Failed { slot, tried, failing }) = self.failure(status) {
             let since = self.given().map_or(self.started, |given| given.at);
             let waited = self.clock.instant().saturating_duration_since(since);

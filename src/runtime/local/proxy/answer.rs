@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::account::Account;
+use super::waiting::InSlots;
 use crate::runtime::ProxyRules;
 
 /// The body of an error.
@@ -33,12 +34,18 @@ pub fn problem(status: StatusCode, rules: &ProxyRules) -> Response {
 }
 
 /// The generation that is served; for this machine also how far the log of
-/// unanswered requests has come.
-pub fn marker(generation: &str, account: Option<Account>) -> Response {
+/// unanswered requests has come, and which of them still wait.
+pub fn marker(generation: &str, told: Option<&(Account, InSlots)>) -> Response {
     let mut response = answer(StatusCode::OK, "text/plain", generation.to_owned().into_bytes());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(told) = account.and_then(|account| HeaderValue::from_str(&account.to_string()).ok()) {
-        response.headers_mut().insert(Account::HEADER, told);
+    if let Some((account, waiting)) = told {
+        let told = [(Account::HEADER, account.to_string()), (InSlots::HEADER, waiting.to_string())];
+        for (name, text) in told {
+            // Digits and signs always make a header.
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     response
 }

@@ -61,8 +61,10 @@ pub async fn handle(
     // Asked for often and by nobody but us: it stays out of the log, as in the
     // generated nginx configuration.
     if request.uri().path() == Routes::MARKER_PATH {
-        let account = may_operate("host", peer.peer, peer.local).then(|| gateway.log.account());
-        let mut response = marker(&gateway.serving().config.routes.generation, account);
+        let now = gateway.clock.instant();
+        let told = may_operate("host", peer.peer, peer.local)
+            .then(|| (gateway.log.account(), gateway.log.waiting().now(now)));
+        let mut response = marker(&gateway.serving().config.routes.generation, told.as_ref());
         complete_response(response.headers_mut());
         return response;
     }
@@ -111,7 +113,12 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let upload = Upload::new(self.clock.clone());
         let sends = !body.is_end_stream();
-        let body = if sends { upload.watch(body, Sending(Arc::clone(entry))) } else { body };
+        let body = if sends {
+            upload.watch(body, Sending(Arc::clone(entry)))
+        } else {
+            entry.waits();
+            body
+        };
         let way = Way { gateway: self, slot, upstream, entry };
         let answering = way.pass(Request::from_parts(parts, body));
         let limit = Duration::from_millis(rules.timeout_ms);
@@ -120,7 +127,12 @@ impl Gateway {
                 entry.unanswered_by(slot, Some(upstream.address));
                 problem(StatusCode::GATEWAY_TIMEOUT, rules)
             }
-            Some(Ok(response)) => watched(response, entry, limit, sends.then_some(upload)),
+            Some(Ok(response)) => {
+                if response.status().is_server_error() {
+                    entry.fails(slot);
+                }
+                watched(response, entry, limit, sends.then_some(upload))
+            }
             Some(Err(_)) if upload.broke() => {
                 entry.is_the_clients_fault();
                 problem(StatusCode::BAD_REQUEST, rules)

@@ -18,6 +18,7 @@ mod log_file;
 mod operator;
 mod serving;
 mod upload;
+pub mod waiting;
 mod writer;
 
 use std::fs::{self, File};

@@ -1,0 +1,68 @@
+//! Requests that may hang behind a proxy that cannot tell which ones wait: they
+//! show when their time is up, here after 30 s, and until then nothing passes.
+
+use swiftdeploy::policy::Decision;
+use swiftdeploy::policy::Verdict::{Inconclusive, Pass};
+use swiftdeploy::runtime::Unanswered;
+
+use super::app::App;
+use super::stage::{Stage, WINDOW, is};
+
+/// Behind a proxy that cannot tell.
+fn stage(app: &App) -> Stage {
+    let stage = Stage::with(&[app]);
+    sees(&stage, 0);
+    stage
+}
+
+/// So many timed out, and are all that the proxy tells.
+fn sees(stage: &Stage, timed_out: u64) {
+    let told = Unanswered { failed: timed_out, timed_out, waiting: None, ..Unanswered::default() };
+    stage.runtime.tell(|known| known.unanswered = Some(told));
+}
+
+/// A window in which the app answers so many requests, and what the gate says.
+async fn window(stage: &Stage, app: &App, requests: u64) -> Decision {
+    app.serves(requests, 0);
+    app.count(|counted| counted.uptime += WINDOW.unsigned_abs());
+    stage.pass(WINDOW);
+    stage.ask().await
+}
+
+#[tokio::test]
+async fn nothing_passes_until_requests_are_as_old_as_one_that_hangs_may_become() {
+    let app = App::start("a");
+    let stage = stage(&app);
+    stage.ask().await;
+    let decision = window(&stage, &app, 100).await;
+    is(&decision, Inconclusive, &["requests_unsettled"]);
+    assert!(decision.waiting_helps());
+    assert!(decision.reasons[0].contains("settled_requests 0 is below the limit 50"), "{decision:?}");
+    let decision = window(&stage, &app, 100).await;
+    is(&decision, Pass, &[]);
+    assert_eq!(decision.input["settled_requests"], 100);
+}
+
+#[tokio::test]
+async fn requests_of_now_do_not_stand_for_those_of_then() {
+    let app = App::start("a");
+    let stage = stage(&app);
+    stage.ask().await;
+    window(&stage, &app, 3).await;
+    let decision = window(&stage, &app, 500).await;
+    is(&decision, Inconclusive, &["requests_unsettled"]);
+    assert_eq!(decision.input["settled_requests"], 3);
+}
+
+#[tokio::test]
+async fn what_timed_out_is_held_against_those_that_came_beside_it() {
+    let app = App::start("a");
+    let stage = stage(&app);
+    stage.ask().await;
+    window(&stage, &app, 60).await;
+    // 2 of 62 hung, which 5,000 newer requests would make 0.04 %.
+    sees(&stage, 2);
+    let decision = window(&stage, &app, 5000).await;
+    is(&decision, Inconclusive, &["requests_unsettled"]);
+    assert!(decision.reasons[0].contains("settled_requests 60, proxy_timed_out 2"), "{decision:?}");
+}
