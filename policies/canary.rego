@@ -184,7 +184,7 @@ violations := [] if {
 is_good if {
 	seen := facts
 	most := limit
-	is_share(most.error_rate)
+	is_kind(most.error_rate, "share below 1")
 	is_amount(most.p99_latency_ms)
 	seen.metrics_error == null
 	is_number(needed)
@@ -293,9 +293,9 @@ checks := [
 
 # --- facts and limits that cannot be used ----------------------------------------
 
-# A share above 1 would let everything through: 5 was meant as 5 %.
+# A share of 1 and more would let everything through: 5 was meant as 5 %, and 1 as 1 %.
 bad_limits := [violation |
-	some name, kind in {"error_rate": "share", "p99_latency_ms": "amount", "min_requests": "count"}
+	some name, kind in {"error_rate": "share below 1", "p99_latency_ms": "amount", "min_requests": "count"}
 	is_limit_asked_for(name)
 	value := limit_of(name)
 	not is_kind(value, kind)
@@ -389,6 +389,7 @@ described := {
 	"amount": "a number from 0",
 	"amount or null": "a number from 0, or null",
 	"share": "a share from 0 to 1 (0.01 is 1 %)",
+	"share below 1": "a share from 0 to below 1 (0.01 is 1 %)",
 	"share or null": "a share from 0 to 1, or null",
 	"list, null or absent": "a list",
 }
@@ -408,6 +409,11 @@ is_kind(value, "list, null or absent") if is_array(value)
 is_kind(value, "list, null or absent") if value in {null, absent}
 
 is_kind(value, "share") if is_share(value)
+
+is_kind(value, "share below 1") if {
+	is_share(value)
+	value < 1
+}
 
 is_kind(value, "share or null") if is_share(value)
 

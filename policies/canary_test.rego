@@ -352,6 +352,7 @@ test_unusable_limits_fail if {
 		object.remove(limits, ["p99_latency_ms"]),
 		object.union(limits, {"error_rate": "0.01"}),
 		object.union(limits, {"error_rate": 5}),
+		object.union(limits, {"error_rate": 1}),
 		object.union(limits, {"p99_latency_ms": -1}),
 	] {
 		decision := canary.decision with input as good with data.thresholds as unusable
@@ -359,7 +360,7 @@ test_unusable_limits_fail if {
 	}
 	none := canary.decision with input as good with data.thresholds as null
 	gives(none, "fail", ["limits_missing", "limits_missing"])
-	none.reasons[0] == "thresholds.error_rate in data.json is absent: it must be a share from 0 to 1 (0.01 is 1 %)"
+	none.reasons[0] == "thresholds.error_rate in data.json is absent: it must be a share from 0 to below 1 (0.01 is 1 %)"
 }
 
 test_fails_when_no_rule_gives_an_answer if {

@@ -117,7 +117,7 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
 fn limits() -> Vec<Value> {
     let changes = json!([
         {}, {}, {}, {"min_requests": 100}, {"min_requests": 0}, {"min_requests": "a"}, {"min_requests": 1.5},
-        {"error_rate": 5}, {"error_rate": "x"}, {"error_rate": 0}, {"p99_latency_ms": null},
+        {"error_rate": 5}, {"error_rate": 1}, {"error_rate": "x"}, {"error_rate": 0}, {"p99_latency_ms": null},
         {"p99_latency_ms": 250.0, "cpu_load": "2"}, {"disk_free_gb": -1, "cpu_load": null},
         {"healthy": true, "requests": 3},
     ]);

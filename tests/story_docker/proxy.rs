@@ -45,7 +45,7 @@ fn a_redeploy_with_other_times_loses_no_request_and_keeps_the_proxy_and_so_does_
     world.edit_manifest(|text| text.replace("  drain: 1s\n", ""));
     world.run(&["deploy"]).ends_with(0);
     let proxy = id(&world);
-    let edit = |text: String| text.replace("timeout: 30", "timeout: 20\n  drain: 1s");
+    let edit = |text: String| text.replace("timeout: 3\n", "timeout: 20\n  drain: 1s\n");
     load::redeploy_under_load(&world, "1.0.0", "1.0.1", edit).says("for clients whose connections were idle");
     assert_eq!(id(&world), proxy);
     world.edit_manifest(|text| text.replace("timeout: 20", "timeout: 50"));
