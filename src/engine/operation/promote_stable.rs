@@ -152,8 +152,7 @@ fn hint(stage: &Stage, live: Slot, decision: &Decision) -> String {
 }
 
 fn tell_waiting(step: &Step, decision: &Decision, waited: Duration, max_wait: Duration) {
-    let short = decision.sample().filter(|sample| sample.seen < sample.needed);
-    let what = short.map_or_else(
+    let what = decision.sample().map_or_else(
         || gate::details(decision).join("; "),
         |sample| format!("{} of {} requests", sample.seen, sample.needed),
     );

@@ -60,8 +60,8 @@ pub fn passing_infra() -> GateView {
 
 pub fn failing_canary_gate() -> GateView {
     let checks = vec![
-        check("error_rate", json!(0.52), "<=", json!(0.01), "", false),
         check("p99_latency_ms", json!(430), "<=", json!(500), "ms", true),
+        check("error_rate", json!(0.52), "<=", json!(0.01), "", false),
     ];
     let reason = "error rate 52 % over the last 30 s is above the limit of 1 %".to_owned();
     let mut decision = decision("canary", Verdict::Fail, checks, vec![reason.clone()]);
