@@ -102,6 +102,17 @@ plain(value) := value + 0 if {
 
 limit_of(name) := plain(object.get(limits, name, null))
 
+# What many rules ask for, undefined where it cannot be used. Rules of their own,
+# since a rule is evaluated once and a function at each call: calls take most of
+# the time of a decision.
+requests := facts.requests if is_count(facts.requests)
+
+p99_latency := facts.p99_latency_ms if is_amount(facts.p99_latency_ms)
+
+error_rate := facts.error_rate if is_share(facts.error_rate)
+
+error_limit := limit.error_rate if is_share(limit.error_rate)
+
 # --- verdict -----------------------------------------------------------------
 
 want_of_evidence := {
@@ -118,13 +129,17 @@ want_of_evidence := {
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) == 8
-	every check in checks { check.ok == true }
+	is_every_check_kept
 } else := "inconclusive" if {
 	count(violations) > 0
 	every violation in violations { violation.code in want_of_evidence }
 } else := "fail" if {
 	count(violations) > 0
+}
+
+is_every_check_kept if {
+	count(checks) == 8
+	every check in checks { check.ok == true }
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
@@ -153,7 +168,7 @@ comes_with_time(violation) if {
 sample := {"seen": facts.requests, "needed": needed} if {
 	is_measured
 	is_number(needed)
-	is_count(facts.requests)
+	is_number(requests)
 } else := null
 
 reasons := array.concat(praise, notes) if {
@@ -165,35 +180,19 @@ violations := [] if {
 } else := found
 
 # The common case in one look, which spares the search. Whatever it does not take
-# is searched; it takes nothing in which anything is found. Each rule is asked for
-# once: that is what takes time.
+# is searched; it takes nothing in which anything is found. The checks are made
+# in any case: they show most of it, and the rest is asked for here.
 is_good if {
+	is_every_check_kept
 	seen := facts
-	most := limit
-	is_share(most.error_rate)
-	is_amount(most.p99_latency_ms)
-	seen.metrics_error == null
-	is_number(needed)
-	is_count(seen.requests)
-	seen.requests >= needed
-	is_count(seen.errors)
-	is_share(seen.error_rate)
-	seen.error_rate <= most.error_rate
-	is_count(seen.proxy_failures)
-	with_proxy := proxy_error_rate
-	is_share(with_proxy)
-	with_proxy <= most.error_rate
-	is_patient
-	is_amount(seen.window_seconds)
 	seen.resets == 0
 	seen.vanished == 0
-	seen.healthy == true
-	seen.restarts == 0
-	seen.oom_kills == 0
-	is_kind(input.p99_latency_ms, "amount or null")
-	type_name(seen.p99_bucket) in {"array", "null"}
-	type_name(seen.latency_buckets) in {"array", "null"}
-	p99.state == "kept"
+	is_count(seen.errors)
+	is_count(seen.proxy_failures)
+	is_amount(seen.window_seconds)
+	is_number(p99_latency)
+	is_array(seen.p99_bucket)
+	is_array(seen.latency_buckets)
 }
 
 # What is wrong; what counts most comes first.
@@ -398,8 +397,9 @@ is_amount(value) if {
 	value >= 0
 }
 
+# Only numbers lie between two numbers: Rego sorts every other type before or
+# behind all of them.
 is_share(value) if {
-	is_number(value)
 	value >= 0
 	value <= 1
 }
@@ -485,8 +485,7 @@ proxy_error_rate := seen.error_rate if {
 
 is_proxy_rate_kept if {
 	is_number(proxy_error_rate)
-	is_share(limit.error_rate)
-	proxy_error_rate <= limit.error_rate
+	proxy_error_rate <= error_limit
 } else := false
 
 # The sample is what the proxy sent: a canary that answers nothing at all has
@@ -495,8 +494,8 @@ unanswered := [{
 	"code": "proxy_failures",
 	"message": sprintf("%s: with them the error rate is %s, above the limit %s%s: %s%s", [
 		failures_shown,
-		share(precise(proxy_error_rate, limit.error_rate, 10000)),
-		share(limit.error_rate),
+		share(precise(proxy_error_rate, error_limit, 10000)),
+		shown_limit,
 		window,
 		failures_of_all,
 		origin_of("proxy"),
@@ -678,8 +677,8 @@ proxy_error := facts.proxy_error if {
 	is_string(facts.proxy_error)
 } else := "it must be a whole number from 0"
 
-shown_limit := share(limit.error_rate) if {
-	is_share(limit.error_rate)
+shown_limit := share(error_limit) if {
+	is_number(error_limit)
 } else := "unknown"
 
 # --- processes that came and went in the window --------------------------------------
@@ -757,9 +756,8 @@ needed := max([limit.min_requests, 1]) if {
 
 enough if {
 	is_measured
-	is_count(facts.requests)
 	is_number(needed)
-	facts.requests >= needed
+	requests >= needed
 } else := false
 
 too_few := [{
@@ -785,9 +783,7 @@ too_few := [{
 
 is_error_rate_kept if {
 	is_measured
-	is_share(facts.error_rate)
-	is_share(limit.error_rate)
-	facts.error_rate <= limit.error_rate
+	error_rate <= error_limit
 } else := false
 
 too_many_errors := [{
@@ -803,17 +799,14 @@ too_many_errors := [{
 ]
 
 error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
-	share(precise(facts.error_rate, limit.error_rate, 10000)),
+	share(precise(error_rate, error_limit, 10000)),
 	relation[is_error_rate_kept],
-	share(limit.error_rate),
+	shown_limit,
 	window,
 	facts.errors,
 	facts.requests,
 	origin_of("metrics"),
-]) if {
-	is_share(facts.error_rate)
-	is_share(limit.error_rate)
-}
+])
 
 relation := {true: "at or below", false: "above"}
 
@@ -839,8 +832,7 @@ durations_may_lack := 5
 
 has_few_durations if {
 	is_measured
-	is_count(facts.requests)
-	lacking := facts.requests - durations
+	lacking := requests - durations
 	lacking > durations_may_lack
 	not is_surely_kept(lacking)
 	not is_surely_high(lacking)
@@ -964,8 +956,8 @@ p99_of_few := sprintf(
 	[window, origin_of("metrics"), durations, facts.requests, limit.p99_latency_ms],
 )
 
-p99_shown := sprintf("p99_latency_ms %v ms", [precise(facts.p99_latency_ms, limit.p99_latency_ms, 10)]) if {
-	is_amount(facts.p99_latency_ms)
+p99_shown := sprintf("p99_latency_ms %v ms", [precise(p99_latency, limit.p99_latency_ms, 10)]) if {
+	is_number(p99_latency)
 } else := "p99_latency_ms"
 
 p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_bounds) if {
@@ -984,13 +976,12 @@ praise := [
 
 proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
 	failures_shown,
-	share(precise(proxy_error_rate, limit.error_rate, 10000)),
-	share(limit.error_rate),
+	share(precise(proxy_error_rate, error_limit, 10000)),
+	shown_limit,
 	window,
 	origin_of("proxy"),
 ]) if {
-	is_share(proxy_error_rate)
-	is_share(limit.error_rate)
+	is_proxy_rate_kept
 }
 
 notes := array.concat(array.concat(note_abandoned, note_confidence), note_stable)
@@ -1031,8 +1022,7 @@ note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v
 ]
 
 stable_relation := "is failing too" if {
-	is_share(limit.error_rate)
-	facts.stable.error_rate > limit.error_rate
+	facts.stable.error_rate > error_limit
 } else := "for comparison"
 
 stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latency_ms, 10)]) if {
