@@ -474,14 +474,25 @@ proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken]) if 
 	is_count(seen.proxy_broken)
 }
 
-proxy_error_rate := seen.error_rate if {
+# Without such requests it is the rate that the canary counts.
+has_no_proxy_failures if {
 	seen := facts
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
+}
+
+proxy_error_rate := facts.error_rate if {
+	has_no_proxy_failures
 } else := min([((facts.errors + facts.proxy_failures) + facts.proxy_broken) / proxy_total, 1]) if {
 	proxy_total > 0
 	facts.proxy_failures + facts.proxy_broken > 0
 } else := null
+
+shown_proxy_rate := shown_error_rate if {
+	has_no_proxy_failures
+} else := share(precise(proxy_error_rate, error_limit, 10000)) if {
+	is_number(proxy_error_rate)
+}
 
 is_proxy_rate_kept if {
 	is_number(proxy_error_rate)
@@ -494,7 +505,7 @@ unanswered := [{
 	"code": "proxy_failures",
 	"message": sprintf("%s: with them the error rate is %s, above the limit %s%s: %s%s", [
 		failures_shown,
-		share(precise(proxy_error_rate, error_limit, 10000)),
+		shown_proxy_rate,
 		shown_limit,
 		window,
 		failures_of_all,
@@ -799,14 +810,16 @@ too_many_errors := [{
 ]
 
 error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
-	share(precise(error_rate, error_limit, 10000)),
+	shown_error_rate,
 	relation[is_error_rate_kept],
 	shown_limit,
 	window,
 	facts.errors,
 	facts.requests,
-	origin_of("metrics"),
+	origin_of_metrics,
 ])
+
+shown_error_rate := share(precise(error_rate, error_limit, 10000))
 
 relation := {true: "at or below", false: "above"}
 
@@ -929,7 +942,7 @@ p99_by_edge(related) := sprintf("%s is %s the limit %v ms%s: %v of %v requests (
 	edge.total,
 	percent(edge.within / edge.total),
 	limit.p99_latency_ms,
-	origin_of("metrics"),
+	origin_of_metrics,
 ])
 
 p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
@@ -967,7 +980,7 @@ p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_b
 # --- words -----------------------------------------------------------------------------
 
 praise := [
-	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of("metrics")]),
+	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of_metrics]),
 	error_rate_sentence,
 	p99.message,
 	proxy_sentence,
@@ -976,7 +989,7 @@ praise := [
 
 proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
 	failures_shown,
-	share(precise(proxy_error_rate, error_limit, 10000)),
+	shown_proxy_rate,
 	shown_limit,
 	window,
 	origin_of("proxy"),
@@ -1013,12 +1026,13 @@ note_confidence := [sprintf("note: with %v %% confidence the true error_rate is 
 # than the canary, but does not make the canary good.
 note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v requests%s", [
 	stable_relation,
-	share(rounded(facts.stable.error_rate, 10000)),
-	facts.stable.requests,
+	share(rounded(stable.error_rate, 10000)),
+	stable.requests,
 	stable_p99,
 ]) |
-	is_share(facts.stable.error_rate)
-	is_amount(facts.stable.requests)
+	stable := facts.stable
+	is_share(stable.error_rate)
+	is_amount(stable.requests)
 ]
 
 stable_relation := "is failing too" if {
@@ -1040,22 +1054,25 @@ origin := sprintf(" (%s)", [facts.source]) if {
 
 # Where a kind of facts was read; of the canary, where nothing better is told.
 origin_of(kind) := sprintf(" (%s)", [text]) if {
-	is_object(facts.sources)
-	text := object.get(facts.sources, kind, "")
+	text := facts.sources[kind]
 	is_string(text)
 	text != ""
 } else := origin
+
+origin_of_metrics := origin_of("metrics")
 
 share(value) := sprintf("%v (%v %%)", [value, round((value * 10000) + 0.000001) / 100])
 
 percent(value) := round((value * 10000) + 0.000001) / 100
 
 # Rounded, unless that would print the limit for a value beside it.
-precise(observed, bound, scale) := observed if {
-	round((observed * scale) + 0.000001) / scale == bound
+precise(observed, bound, scale) := near if {
+	near := round((observed * scale) + 0.000001) / scale
+	near != bound
+} else := observed if {
 	observed != bound
 	observed >= 0.0001
-} else := round((observed * scale) + 0.000001) / scale
+} else := rounded(observed, scale)
 
 # The little more takes halves (1.275) up on every engine: they compute with
 # different precision, and one has 127.4999… where another has 127.5.
