@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regorus::languages::rego::compiler::Compiler;
-use regorus::rvm::program::Program;
+use regorus::rvm::program::{Program, RuleType};
 use regorus::rvm::vm::RegoVM;
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde::Deserialize as _;
@@ -51,7 +51,7 @@ impl Shipped {
         let data = regorus::Value::from_json_str(&bundle.data().to_string()).ok()?;
         let policy = engine.compile_with_entrypoint(&regorus::Rc::from(rule.as_str())).ok()?;
         let program = Compiler::compile_from_policy(&policy, &[&rule]).ok()?;
-        Some(Self { package: package.to_owned(), program, data })
+        Some(Self { package: package.to_owned(), program: Arc::new(without_names(program)), data })
     }
 
     pub(super) fn package(&self) -> &str {
@@ -71,6 +71,28 @@ impl Shipped {
             value => serde_json::to_value(&value).ok(),
         }
     }
+}
+
+/// The program without what the machine only carries along. It copies what it
+/// knows of a rule whenever one asks for it, a hundred times in a decision: the
+/// names, which stand in listings, and lists that tell nothing else than empty
+/// ones do.
+fn without_names(program: Arc<Program>) -> Program {
+    let mut program = Arc::unwrap_or_clone(program);
+    for rule in &mut program.rule_infos {
+        rule.name = String::new();
+        if let Some(function) = &mut rule.function_info {
+            function.param_names = Vec::new();
+        }
+        if rule.destructuring_blocks.iter().all(Option::is_none) {
+            rule.destructuring_blocks = Vec::new();
+        }
+        // Only partial rules look at which of their bodies is an `else`.
+        if rule.rule_type == RuleType::Complete {
+            rule.else_bodies = Vec::new();
+        }
+    }
+    program
 }
 
 fn is_shipped(module: &Module, package: &str, text: &str) -> bool {
