@@ -7,7 +7,7 @@
 //! `tests/policy_programs.rs` holds to those of the interpreter; whatever it
 //! cannot answer, and every other text, the interpreter evaluates.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regorus::languages::rego::compiler::Compiler;
@@ -26,6 +26,8 @@ pub(super) struct Shipped {
     package: String,
     program: Arc<Program>,
     data: regorus::Value,
+    /// The machine that answered last, which has its memory already.
+    idle: Arc<Mutex<Option<RegoVM>>>,
 }
 
 impl Shipped {
@@ -51,25 +53,35 @@ impl Shipped {
         let data = regorus::Value::from_json_str(&bundle.data().to_string()).ok()?;
         let policy = engine.compile_with_entrypoint(&regorus::Rc::from(rule.as_str())).ok()?;
         let program = Compiler::compile_from_policy(&policy, &[&rule]).ok()?;
-        Some(Self { package: package.to_owned(), program: Arc::new(without_names(program)), data })
+        let program = Arc::new(without_names(program));
+        Some(Self { package: package.to_owned(), program, data, idle: Arc::default() })
     }
 
     pub(super) fn package(&self) -> &str {
         &self.package
     }
 
-    /// The decision; `None` where the machine gives none.
+    /// The decision; `None` where the machine gives none. One that failed or
+    /// broke down is not used again.
     pub(super) fn decision(&self, input: &Value, limit: Duration) -> Option<Value> {
-        let mut machine = RegoVM::new();
-        machine.load_program(Arc::clone(&self.program));
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut machine = idle.map_or_else(|| self.machine(), Some)?;
         machine
             .set_execution_timer_config(Some(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL }));
-        machine.set_data(self.data.clone()).ok()?;
         machine.set_input(regorus::Value::deserialize(input).ok()?);
-        match machine.execute().ok()? {
+        let value = machine.execute().ok()?;
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(machine);
+        match value {
             regorus::Value::Undefined => None,
             value => serde_json::to_value(&value).ok(),
         }
+    }
+
+    fn machine(&self) -> Option<RegoVM> {
+        let mut machine = RegoVM::new();
+        machine.load_program(Arc::clone(&self.program));
+        machine.set_data(self.data.clone()).ok()?;
+        Some(machine)
     }
 }
 
