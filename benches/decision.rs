@@ -1,5 +1,7 @@
 //! How long a decision takes, beside what it may take: 2,000 through a real
 //! OPA, with the check of what it has loaded, and 2,000 by the embedded engine.
+//! That one is also asked about canaries that fail, and of which too little is
+//! known: there the policy searches for everything that is wrong.
 //!
 //! `cargo bench --bench decision`; OPA is the program that
 //! `SWIFTDEPLOY_TEST_OPA` names, else `opa` on the path.
@@ -16,8 +18,9 @@ mod policy_support;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, roomy_host};
-use swiftdeploy::policy::{PolicyEngine, check};
+use policy_support::{Policies, RunningOpa, TIMEOUT, good_canary, roomy_host, with};
+use serde_json::{Value, json};
+use swiftdeploy::policy::{PolicyEngine, Verdict, check};
 
 /// As the program has it.
 #[global_allocator]
@@ -28,6 +31,43 @@ const DECISIONS: usize = 2_000;
 
 /// Decisions before, so that nothing is done for the first time.
 const WARM_UP: usize = 100;
+
+/// What is asked, and what must be answered.
+struct Asked {
+    gate: &'static str,
+    input: Value,
+    verdict: Verdict,
+}
+
+impl Asked {
+    fn all_passing() -> [Self; 2] {
+        [("infra", roomy_host()), ("canary", good_canary())].map(|(gate, input)| Self {
+            gate,
+            input,
+            verdict: Verdict::Pass,
+        })
+    }
+
+    /// Too many errors, too slow, and started again.
+    fn failing() -> Self {
+        let changes = json!({
+            "errors": 30, "error_rate": 0.1, "p99_latency_ms": 910.5, "p99_bucket": [500.0, 1000.0], "restarts": 1,
+            "latency_buckets": [
+                {"le_ms": 500.0, "count": 280.0}, {"le_ms": 1000.0, "count": 300.0}, {"le_ms": null, "count": 300.0},
+            ],
+        });
+        Self { gate: "canary", input: with(good_canary(), changes), verdict: Verdict::Fail }
+    }
+
+    /// Too few requests, as while a promotion waits for evidence.
+    fn inconclusive() -> Self {
+        let changes = json!({
+            "requests": 12, "errors": 0, "error_rate": 0.0,
+            "latency_buckets": [{"le_ms": 500.0, "count": 12.0}, {"le_ms": null, "count": 12.0}],
+        });
+        Self { gate: "canary", input: with(good_canary(), changes), verdict: Verdict::Inconclusive }
+    }
+}
 
 /// What a decision may take: median, and the one in a hundred.
 struct Aim {
@@ -41,7 +81,10 @@ async fn main() {
     let binary = std::env::var_os("SWIFTDEPLOY_TEST_OPA")
         .map(PathBuf::from)
         .or_else(|| check::opa_on_path(std::env::var_os("PATH").as_deref()));
-    println!("{:<10} {:<8} {:>10} {:>10} {:>10}", "engine", "gate", "median", "p99", "longest");
+    println!(
+        "{:<10} {:<8} {:<14} {:>8} {:>10} {:>10}",
+        "engine", "gate", "verdict", "median", "p99", "longest"
+    );
     let aim = Aim { median: Some(Duration::from_millis(2)), p99: Duration::from_millis(5) };
     match binary {
         None => println!(
@@ -50,21 +93,23 @@ async fn main() {
         Some(binary) => {
             let flags = ["--ignore", "*_test.rego"];
             let running = RunningOpa::start(&binary, policies.path(), &flags).await;
-            measure("opa", &policies.asked_at(running.address, TIMEOUT), &aim).await;
+            measure("opa", &policies.asked_at(running.address, TIMEOUT), &Asked::all_passing(), &aim).await;
         }
     }
     let aim = Aim { median: None, p99: Duration::from_micros(200) };
-    measure("embedded", &policies.embedded(), &aim).await;
+    let engine = policies.embedded();
+    measure("embedded", &engine, &Asked::all_passing(), &aim).await;
+    measure("embedded", &engine, &[Asked::failing(), Asked::inconclusive()], &aim).await;
 }
 
-async fn measure(name: &str, engine: &dyn PolicyEngine, aim: &Aim) {
-    for (gate, input) in [("infra", roomy_host()), ("canary", good_canary())] {
+async fn measure(name: &str, engine: &dyn PolicyEngine, asked: &[Asked], aim: &Aim) {
+    for Asked { gate, input, verdict } in asked {
         let mut took = Vec::with_capacity(DECISIONS);
         for number in 0..WARM_UP + DECISIONS {
             let began = Instant::now();
-            let decision = engine.ask(gate, &input).await;
+            let decision = engine.ask(gate, input).await;
             let elapsed = began.elapsed();
-            assert!(decision.allow, "{:?}", decision.fault);
+            assert_eq!(decision.verdict, *verdict, "{:?}", decision.fault);
             if number >= WARM_UP {
                 took.push(elapsed);
             }
@@ -77,7 +122,8 @@ async fn measure(name: &str, engine: &dyn PolicyEngine, aim: &Aim) {
             None => String::new(),
         };
         println!(
-            "{name:<10} {gate:<8} {:>7.3} ms {:>7.3} ms {:>7.3} ms   aim: {aims}p99 ≤ {} ms: {}",
+            "{name:<10} {gate:<8} {:<12} {:>7.3} ms {:>7.3} ms {:>7.3} ms   aim: {aims}p99 ≤ {} ms: {}",
+            verdict.as_str().to_lowercase(),
             median.as_secs_f64() * 1e3,
             p99.as_secs_f64() * 1e3,
             longest.as_secs_f64() * 1e3,

@@ -110,6 +110,17 @@ plain(value) := value + 0 if {
 
 limit_of(name) := plain(object.get(limits, name, null))
 
+# What many rules ask for, undefined where it cannot be used. Rules of their own,
+# since a rule is evaluated once and a function at each call: calls take most of
+# the time of a decision.
+requests := facts.requests if is_count(facts.requests)
+
+p99_latency := facts.p99_latency_ms if is_amount(facts.p99_latency_ms)
+
+error_rate := facts.error_rate if is_share(facts.error_rate)
+
+error_limit := limit.error_rate if is_kind(limit.error_rate, "share below 1")
+
 # --- verdict -----------------------------------------------------------------
 
 want_of_evidence := {
@@ -127,13 +138,17 @@ want_of_evidence := {
 # A pass needs every comparison made and kept; no violations is not enough.
 verdict := "pass" if {
 	count(violations) == 0
-	count(checks) == 9
-	every check in checks { check.ok == true }
+	is_every_check_kept
 } else := "inconclusive" if {
 	count(violations) > 0
 	every violation in violations { violation.code in want_of_evidence }
 } else := "fail" if {
 	count(violations) > 0
+}
+
+is_every_check_kept if {
+	count(checks) == 9
+	every check in checks { check.ok == true }
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
@@ -167,7 +182,7 @@ comes_with_time(violation) if {
 sample := {"seen": facts.requests, "needed": needed} if {
 	is_measured
 	is_number(needed)
-	is_count(facts.requests)
+	is_number(requests)
 } else := null
 
 reasons := array.concat(praise, notes) if {
@@ -179,38 +194,20 @@ violations := [] if {
 } else := found
 
 # The common case in one look, which spares the search. Whatever it does not take
-# is searched; it takes nothing in which anything is found. Each rule is asked for
-# once: that is what takes time.
+# is searched; it takes nothing in which anything is found. The checks are made
+# in any case: they show most of it, and the rest is asked for here.
 is_good if {
+	is_every_check_kept
 	seen := facts
-	most := limit
-	is_kind(most.error_rate, "share below 1")
-	is_amount(most.p99_latency_ms)
-	seen.metrics_error == null
-	is_number(needed)
-	is_count(seen.requests)
-	seen.requests >= needed
-	is_count(seen.errors)
-	is_share(seen.error_rate)
-	seen.error_rate <= most.error_rate
-	is_count(seen.proxy_failures)
-	is_count(seen.proxy_timed_out)
-	is_count(seen.proxy_errors)
-	with_proxy := proxy_error_rate
-	is_share(with_proxy)
-	with_proxy <= most.error_rate
-	is_patient
-	is_settled
-	is_amount(seen.window_seconds)
 	seen.resets == 0
 	seen.vanished == 0
-	seen.healthy == true
-	seen.restarts == 0
-	seen.oom_kills == 0
-	is_kind(input.p99_latency_ms, "amount or null")
-	type_name(seen.p99_bucket) in {"array", "null"}
-	type_name(seen.latency_buckets) in {"array", "null"}
-	p99.state == "kept"
+	is_count(seen.errors)
+	is_count(seen.proxy_failures)
+	is_count(seen.proxy_timed_out)
+	is_amount(seen.window_seconds)
+	is_number(p99_latency)
+	is_array(seen.p99_bucket)
+	is_array(seen.latency_buckets)
 }
 
 # What is wrong; what counts most comes first.
@@ -430,8 +427,9 @@ is_amount(value) if {
 	value >= 0
 }
 
+# Only numbers lie between two numbers: Rego sorts every other type before or
+# behind all of them.
 is_share(value) if {
-	is_number(value)
 	value >= 0
 	value <= 1
 }
@@ -513,23 +511,33 @@ uncounted := max([facts.proxy_errors - facts.errors, 0]) if is_number(proxy_tota
 
 failed_for_sure := ((facts.errors + uncounted) + facts.proxy_failures) + facts.proxy_broken
 
-has_more_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
-
-proxy_error_rate := seen.error_rate if {
+# Without any the rate is what the canary counts.
+has_no_proxy_failures if {
 	seen := facts
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
 	is_count(seen.proxy_errors)
 	seen.proxy_errors <= seen.errors
+}
+
+has_proxy_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
+
+proxy_error_rate := facts.error_rate if {
+	has_no_proxy_failures
 } else := min([failed_for_sure / proxy_total, 1]) if {
 	proxy_total > 0
-	has_more_failures
+	has_proxy_failures
 } else := null
+
+shown_proxy_rate := shown_error_rate if {
+	has_no_proxy_failures
+} else := share(precise(proxy_error_rate, error_limit, 10000)) if {
+	is_number(proxy_error_rate)
+}
 
 is_proxy_rate_kept if {
 	is_number(proxy_error_rate)
-	is_share(limit.error_rate)
-	proxy_error_rate <= limit.error_rate
+	proxy_error_rate <= error_limit
 } else := false
 
 # The sample is what the proxy sent: a canary that answers nothing at all has
@@ -538,8 +546,8 @@ unanswered := [{
 	"code": "proxy_failures",
 	"message": sprintf("%s: with them the error rate is %s, above the limit %s%s: %s%s", [
 		failures_shown,
-		share(precise(proxy_error_rate, limit.error_rate, 10000)),
-		share(limit.error_rate),
+		shown_proxy_rate,
+		shown_limit,
 		window,
 		failures_of_all,
 		origin_of("proxy"),
@@ -549,8 +557,8 @@ unanswered := [{
 } |
 	is_number(needed)
 	proxy_total >= needed
-	has_more_failures
-	is_share(limit.error_rate)
+	has_proxy_failures
+	is_number(error_limit)
 	not is_proxy_rate_kept
 ]
 
@@ -722,11 +730,11 @@ doubts := array.concat(doubt_of_errors, array.concat(doubt_of_slow, doubt_of_ear
 # They may be errors: a proxy that waits longer than its clients sees none.
 doubt_of_errors := [sprintf("%s; whether they fail is not known, and with them the error rate may be above its limit %s", [
 	were_late,
-	share(limit.error_rate),
+	share(error_limit),
 ]) |
 	late > 0
-	is_share(limit.error_rate)
-	failed_for_sure + late > limit.error_rate * (proxy_total + late)
+	is_number(error_limit)
+	failed_for_sure + late > error_limit * (proxy_total + late)
 ]
 
 # The slow ones that the histogram has may be others.
@@ -770,10 +778,10 @@ is_settled if {
 }
 
 is_hanging if {
-	is_share(limit.error_rate)
+	is_number(error_limit)
 	is_count(facts.proxy_timed_out)
 	facts.proxy_timed_out > 0
-	facts.proxy_timed_out > limit.error_rate * (facts.settled_requests + facts.proxy_timed_out)
+	facts.proxy_timed_out > error_limit * (facts.settled_requests + facts.proxy_timed_out)
 }
 
 unsettled := [{
@@ -795,7 +803,7 @@ why_unsettled := sprintf("is not known: it must be a whole number from 0; the li
 	facts.settled_requests < needed
 } else := sprintf(
 	"%v, proxy_timed_out %v: of the requests of that time more hung than the limit of the error rate %s",
-	[facts.settled_requests, facts.proxy_timed_out, share(limit.error_rate)],
+	[facts.settled_requests, facts.proxy_timed_out, share(error_limit)],
 ) if {
 	is_hanging
 }
@@ -825,8 +833,8 @@ proxy_error := facts.proxy_error if {
 	is_string(facts.proxy_error)
 } else := "it must be a whole number from 0"
 
-shown_limit := share(limit.error_rate) if {
-	is_share(limit.error_rate)
+shown_limit := share(error_limit) if {
+	is_number(error_limit)
 } else := "unknown"
 
 # --- processes that came and went in the window --------------------------------------
@@ -886,10 +894,10 @@ origin_of_error := sprintf(" (%s)", [instance]) if {
 } else := origin_of("metrics")
 
 limits_beside := sprintf("; the limits are error_rate %s and p99_latency_ms %v ms", [
-	share(limit.error_rate),
+	share(error_limit),
 	limit.p99_latency_ms,
 ]) if {
-	is_share(limit.error_rate)
+	is_number(error_limit)
 	is_amount(limit.p99_latency_ms)
 } else := ""
 
@@ -904,9 +912,8 @@ needed := max([limit.min_requests, 1]) if {
 
 enough if {
 	is_measured
-	is_count(facts.requests)
 	is_number(needed)
-	facts.requests >= needed
+	requests >= needed
 } else := false
 
 too_few := [{
@@ -932,9 +939,7 @@ too_few := [{
 
 is_error_rate_kept if {
 	is_measured
-	is_share(facts.error_rate)
-	is_share(limit.error_rate)
-	facts.error_rate <= limit.error_rate
+	error_rate <= error_limit
 } else := false
 
 too_many_errors := [{
@@ -945,22 +950,21 @@ too_many_errors := [{
 } |
 	enough
 	is_share(facts.error_rate)
-	is_share(limit.error_rate)
+	is_number(error_limit)
 	not is_error_rate_kept
 ]
 
 error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
-	share(precise(facts.error_rate, limit.error_rate, 10000)),
+	shown_error_rate,
 	relation[is_error_rate_kept],
-	share(limit.error_rate),
+	shown_limit,
 	window,
 	facts.errors,
 	facts.requests,
-	origin_of("metrics"),
-]) if {
-	is_share(facts.error_rate)
-	is_share(limit.error_rate)
-}
+	origin_of_metrics,
+])
+
+shown_error_rate := share(precise(error_rate, error_limit, 10000))
 
 relation := {true: "at or below", false: "above"}
 
@@ -986,8 +990,7 @@ durations_may_lack := 5
 
 has_few_durations if {
 	is_measured
-	is_count(facts.requests)
-	lacking := facts.requests - durations
+	lacking := requests - durations
 	lacking > durations_may_lack
 	not is_surely_kept(lacking)
 	not is_surely_high(lacking)
@@ -1084,7 +1087,7 @@ p99_by_edge(related) := sprintf("%s is %s the limit %v ms%s: %v of %v requests (
 	edge.total,
 	percent(edge.within / edge.total),
 	limit.p99_latency_ms,
-	origin_of("metrics"),
+	origin_of_metrics,
 ])
 
 p99_estimated(related) := sprintf("%s is %s the limit %v ms%s%s%s", [
@@ -1111,8 +1114,8 @@ p99_of_few := sprintf(
 	[window, origin_of("metrics"), durations, facts.requests, limit.p99_latency_ms],
 )
 
-p99_shown := sprintf("p99_latency_ms %v ms", [precise(facts.p99_latency_ms, limit.p99_latency_ms, 10)]) if {
-	is_amount(facts.p99_latency_ms)
+p99_shown := sprintf("p99_latency_ms %v ms", [precise(p99_latency, limit.p99_latency_ms, 10)]) if {
+	is_number(p99_latency)
 } else := "p99_latency_ms"
 
 p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_bounds) if {
@@ -1122,7 +1125,7 @@ p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_b
 # --- words -----------------------------------------------------------------------------
 
 praise := [
-	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of("metrics")]),
+	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of_metrics]),
 	error_rate_sentence,
 	p99.message,
 	proxy_sentence,
@@ -1131,13 +1134,12 @@ praise := [
 
 proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
 	failures_shown,
-	share(precise(proxy_error_rate, limit.error_rate, 10000)),
-	share(limit.error_rate),
+	shown_proxy_rate,
+	shown_limit,
 	window,
 	origin_of("proxy"),
 ]) if {
-	is_share(proxy_error_rate)
-	is_share(limit.error_rate)
+	is_proxy_rate_kept
 }
 
 notes := array.concat(array.concat(note_abandoned, note_confidence), note_stable)
@@ -1179,17 +1181,17 @@ note_confidence := [sprintf("note: with %v %% confidence the true error_rate is 
 # than the canary, but does not make the canary good.
 note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v requests%s", [
 	stable_relation,
-	share(rounded(facts.stable.error_rate, 10000)),
-	facts.stable.requests,
+	share(rounded(stable.error_rate, 10000)),
+	stable.requests,
 	stable_p99,
 ]) |
-	is_share(facts.stable.error_rate)
-	is_amount(facts.stable.requests)
+	stable := facts.stable
+	is_share(stable.error_rate)
+	is_amount(stable.requests)
 ]
 
 stable_relation := "is failing too" if {
-	is_share(limit.error_rate)
-	facts.stable.error_rate > limit.error_rate
+	facts.stable.error_rate > error_limit
 } else := "for comparison"
 
 stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latency_ms, 10)]) if {
@@ -1207,22 +1209,25 @@ origin := sprintf(" (%s)", [facts.source]) if {
 
 # Where a kind of facts was read; of the canary, where nothing better is told.
 origin_of(kind) := sprintf(" (%s)", [text]) if {
-	is_object(facts.sources)
-	text := object.get(facts.sources, kind, "")
+	text := facts.sources[kind]
 	is_string(text)
 	text != ""
 } else := origin
+
+origin_of_metrics := origin_of("metrics")
 
 share(value) := sprintf("%v (%v %%)", [value, round((value * 10000) + 0.000001) / 100])
 
 percent(value) := round((value * 10000) + 0.000001) / 100
 
 # Rounded, unless that would print the limit for a value beside it.
-precise(observed, bound, scale) := observed if {
-	round((observed * scale) + 0.000001) / scale == bound
+precise(observed, bound, scale) := near if {
+	near := round((observed * scale) + 0.000001) / scale
+	near != bound
+} else := observed if {
 	observed != bound
 	observed >= 0.0001
-} else := round((observed * scale) + 0.000001) / scale
+} else := rounded(observed, scale)
 
 # The little more takes halves (1.275) up on every engine: they compute with
 # different precision, and one has 127.4999… where another has 127.5.

@@ -7,11 +7,11 @@
 //! `tests/policy_programs.rs` holds to those of the interpreter; whatever it
 //! cannot answer, and every other text, the interpreter evaluates.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regorus::languages::rego::compiler::Compiler;
-use regorus::rvm::program::Program;
+use regorus::rvm::program::{Program, RuleType};
 use regorus::rvm::vm::RegoVM;
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde::Deserialize as _;
@@ -26,6 +26,8 @@ pub(super) struct Shipped {
     package: String,
     program: Arc<Program>,
     data: regorus::Value,
+    /// The machine that answered last, which has its memory already.
+    idle: Arc<Mutex<Option<RegoVM>>>,
 }
 
 impl Shipped {
@@ -51,26 +53,58 @@ impl Shipped {
         let data = regorus::Value::from_json_str(&bundle.data().to_string()).ok()?;
         let policy = engine.compile_with_entrypoint(&regorus::Rc::from(rule.as_str())).ok()?;
         let program = Compiler::compile_from_policy(&policy, &[&rule]).ok()?;
-        Some(Self { package: package.to_owned(), program, data })
+        let program = Arc::new(without_names(program));
+        Some(Self { package: package.to_owned(), program, data, idle: Arc::default() })
     }
 
     pub(super) fn package(&self) -> &str {
         &self.package
     }
 
-    /// The decision; `None` where the machine gives none.
+    /// The decision; `None` where the machine gives none. One that failed or
+    /// broke down is not used again.
     pub(super) fn decision(&self, input: &Value, limit: Duration) -> Option<Value> {
-        let mut machine = RegoVM::new();
-        machine.load_program(Arc::clone(&self.program));
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut machine = idle.map_or_else(|| self.machine(), Some)?;
         machine
             .set_execution_timer_config(Some(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL }));
-        machine.set_data(self.data.clone()).ok()?;
         machine.set_input(regorus::Value::deserialize(input).ok()?);
-        match machine.execute().ok()? {
+        let value = machine.execute().ok()?;
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(machine);
+        match value {
             regorus::Value::Undefined => None,
             value => serde_json::to_value(&value).ok(),
         }
     }
+
+    fn machine(&self) -> Option<RegoVM> {
+        let mut machine = RegoVM::new();
+        machine.load_program(Arc::clone(&self.program));
+        machine.set_data(self.data.clone()).ok()?;
+        Some(machine)
+    }
+}
+
+/// The program without what the machine only carries along. It copies what it
+/// knows of a rule whenever one asks for it, a hundred times in a decision: the
+/// names, which stand in listings, and lists that tell nothing else than empty
+/// ones do.
+fn without_names(program: Arc<Program>) -> Program {
+    let mut program = Arc::unwrap_or_clone(program);
+    for rule in &mut program.rule_infos {
+        rule.name = String::new();
+        if let Some(function) = &mut rule.function_info {
+            function.param_names = Vec::new();
+        }
+        if rule.destructuring_blocks.iter().all(Option::is_none) {
+            rule.destructuring_blocks = Vec::new();
+        }
+        // Only partial rules look at which of their bodies is an `else`.
+        if rule.rule_type == RuleType::Complete {
+            rule.else_bodies = Vec::new();
+        }
+    }
+    program
 }
 
 fn is_shipped(module: &Module, package: &str, text: &str) -> bool {
