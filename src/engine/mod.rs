@@ -25,6 +25,7 @@ mod measure;
 mod memory;
 mod metrics;
 mod operation;
+mod owner;
 mod probe;
 mod project;
 mod recall;

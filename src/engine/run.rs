@@ -13,7 +13,7 @@ use super::halt::Halt;
 use super::journal::UnderWay;
 use super::lock::{Holder, LockError, OperationLock};
 use super::stage::state_line;
-use super::{operation, watch, way};
+use super::{operation, owner, watch, way};
 use crate::history::Entry;
 use crate::manifest::ManifestError;
 
@@ -29,6 +29,10 @@ impl Engine {
         if let Some(error) = self.no_project(action) {
             return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
         }
+        // Before the lock: a stranger's rollback must not cancel who holds it.
+        if let Some(stranger) = owner::refusal(&self.core, Some(action)) {
+            return Some(self.fail_early(id, action, &stranger.error, stranger.next));
+        }
         let lock = match self.lock(action).await {
             Ok(lock) => lock,
             Err(error @ LockError::Busy(_)) => {
@@ -40,6 +44,10 @@ impl Engine {
                 return Some(self.fail_early(id, action, &error.to_string(), next));
             }
         };
+        // And under it: another manifest may have come first.
+        if let Some(stranger) = owner::refusal(&self.core, Some(action)) {
+            return Some(self.fail_early(id, action, &stranger.error, stranger.next));
+        }
         let _way = lock.as_ref().map(|_| way::make_when_asked(&self.core.project, action, &cancel));
         if action.is_mutating() {
             self.end_unfinished().await;
@@ -73,6 +81,9 @@ impl Engine {
         }
         let result = operation::run(&context).await;
         let outcome = self.outcome(result).await;
+        if action.is_mutating() && (outcome.exit_code() != 0 || matches!(action, Action::Teardown { .. })) {
+            owner::settle(&self.core).await;
+        }
         let elapsed = self.core.clock.instant().saturating_duration_since(began);
         let outcome = self.record_outcome(id, action, outcome, elapsed).await;
         self.core.tell(Event::Operation(OperationEvent::Finished {
@@ -102,7 +113,11 @@ impl Engine {
             UnderWay { operation_id: id.0.clone(), operation: action.name().into(), step: "begin".into() };
         if *action == Action::Rollback {
             let _ = journal.use_reserve().and_then(|()| journal.begin(&begin));
+            let _ = owner::claim(&self.core);
             return Ok(());
+        }
+        if !matches!(action, Action::Init { .. } | Action::Teardown { .. }) {
+            owner::claim(&self.core)?;
         }
         journal.reserve().and_then(|()| journal.begin(&begin))
     }
