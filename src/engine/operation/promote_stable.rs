@@ -15,11 +15,9 @@ use super::super::shift;
 use super::super::stage::Stage;
 use super::deploy::{bring_policies, remember_good};
 use super::policies;
-use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::{Edit, GatePoint};
 use crate::policy::Decision;
-use crate::runtime::Health;
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage = Stage::of(context).await?;
@@ -43,7 +41,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
 
     let slot = live.other();
     let spec = stage.app_spec(stage.manifest(), slot, &release);
-    if is_ready(&stage, slot, &release, &spec) {
+    if stage.is_ready(slot, &release, &spec) {
         context.notice(format!("{} runs this release as stable already", stage.service(slot)));
         shift::switch(context, &stage, slot, &release).await?;
     } else {
@@ -98,16 +96,6 @@ fn refuse_changed(stage: &Stage, live: Slot, canary: &Release) -> Result<(), Hal
         "the manifest changed since the canary was started: what would become stable is not what was tested",
         "take the change back, or `swiftdeploy rollback` and promote a new canary",
     ))
-}
-
-/// Whether a slot runs exactly this release already and is well, so that the
-/// traffic can go there without a start.
-fn is_ready(stage: &Stage, slot: Slot, release: &Release, spec: &ContainerSpec) -> bool {
-    stage.observed.in_slot(slot).is_some_and(|instance| {
-        instance.release.as_ref() == Some(release)
-            && instance.health == Health::Healthy
-            && instance.spec.as_deref() == Some(spec.hash().as_str())
-    })
 }
 
 /// Measures and asks; while evidence is wanting that time can bring (which the
