@@ -176,7 +176,8 @@ impl Engine {
     /// Cancels the mutating operation, or where none runs every other one.
     pub fn cancel(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let mutating = running.iter().find(|running| running.action.is_mutating());
+        // The newest, where chaos runs beside a promotion.
+        let mutating = running.iter().rev().find(|running| running.action.is_mutating());
         match mutating {
             Some(one) => one.cancel.cancel(),
             None => running.iter().for_each(|one| one.cancel.cancel()),
@@ -250,7 +251,7 @@ impl Engine {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let other = running
             .iter()
-            .find(|one| one.action == *action || (action.is_mutating() && one.action.is_mutating()))
+            .find(|one| one.action == *action || !action.may_begin_beside(&one.action))
             .map(|one| one.action.name());
         if let Some(other) = other {
             drop(running);

@@ -4,6 +4,7 @@
 
 mod action;
 mod adopt;
+mod aside;
 mod bus;
 mod confidence;
 mod context;

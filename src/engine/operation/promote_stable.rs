@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::action::LoadPlan;
 use super::super::adopt::{check, write_mode};
+use super::super::aside;
 use super::super::context::{Context, Step};
 use super::super::evidence;
 use super::super::faults;
@@ -99,10 +100,11 @@ fn refuse_changed(stage: &Stage, live: Slot, canary: &Release) -> Result<(), Hal
 }
 
 /// Measures and asks; while evidence is wanting that time can bring (which the
-/// policy says), measures and asks again, up to `canary.max_wait`.
+/// policy says), measures and asks again, up to `canary.max_wait`. Meanwhile the
+/// canary may be broken on purpose, and recovered.
 async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
     let max_wait = stage.manifest().canary.max_wait;
-    context
+    let asked = context
         .gate_step("gate canary", async |step| {
             let began = context.core.clock.instant();
             let mut is_told = false;
@@ -116,13 +118,16 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                 }
                 if !is_told {
                     is_told = true;
+                    aside::open(&context.core.project);
                     context.notice(hint(stage, live, &decision));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
                 context.wait(stage.manifest().status.interval.min(max_wait.saturating_sub(waited))).await?;
             }
         })
-        .await
+        .await;
+    aside::close(context).await;
+    asked
 }
 
 /// What a person can do while the gate waits, with the load that would bring
