@@ -79,6 +79,12 @@ pub trait Runtime: Send + Sync {
         Ok(None)
     }
 
+    /// What keeps the networks and volumes of the stack from being made: names that
+    /// others have. Changes nothing.
+    async fn taken_names(&self, _stack: &Stack) -> Result<Vec<RuntimeError>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     /// Creates the networks and volumes of the stack that do not exist yet.
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError>;
 

@@ -193,6 +193,10 @@ impl Runtime for DockerRuntime {
         judge::judge(&self.client, stack, policies).await
     }
 
+    async fn taken_names(&self, stack: &Stack) -> Result<Vec<RuntimeError>, RuntimeError> {
+        platform::taken_names(&self.client, stack).await
+    }
+
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {
         platform::ensure(self, stack).await
     }
