@@ -93,6 +93,17 @@ fn a_gate_of_ones_own_can_only_deny() {
 }
 
 #[test]
+fn logs_are_found_by_the_names_that_hints_use() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    for name in ["proxy", "nginx"] {
+        world.run(&["logs", name]).ends_with(0);
+    }
+    world.edit_manifest(|text| text.replace("  name: app\n", "  name: shop\n"));
+    world.run(&["logs"]).ends_with(0).says("listening on");
+}
+
+#[test]
 fn logs_show_the_service_and_the_proxy() {
     let world = World::local();
     world.run(&["deploy"]).ends_with(0);

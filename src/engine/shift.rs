@@ -293,7 +293,7 @@ pub(super) async fn verify(context: &Context, stage: &Stage, release: &Release) 
                         if waited >= VERIFY_WITHIN {
                             return Err(Halt::failed(
                                 format!("the proxy at {address} does not show the new release: {why}"),
-                                "look at `swiftdeploy logs nginx` (local: `logs proxy`), then repeat",
+                                "look at `swiftdeploy logs proxy`, then repeat",
                             ));
                         }
                     }

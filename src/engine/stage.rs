@@ -207,7 +207,7 @@ impl Stage {
             [only] => Ok(only.other()),
             _ => Err(Halt::failed(
                 "both slots run, and no proxy tells which of them serves",
-                "bring the proxy back (`swiftdeploy logs proxy` or `logs nginx`), or `swiftdeploy teardown`",
+                "bring the proxy back (`swiftdeploy logs proxy` says why it ended), or `swiftdeploy teardown`",
             )),
         }
     }

@@ -174,13 +174,14 @@ impl RuntimeError {
             Self::ProxyRefused { .. } => {
                 "the old configuration keeps serving; correct the manifest and repeat".into()
             }
-            Self::NotServed { .. } => "look at `swiftdeploy logs nginx`, then repeat".into(),
+            Self::NotServed { .. } => "look at `swiftdeploy logs proxy`, then repeat".into(),
             Self::ProxySilent { .. } => {
                 "wake the proxy (`docker unpause`, `kill -CONT`) or end it, then repeat; \
                  the next deploy starts one that ended"
                     .into()
             }
-            Self::StartFailed { service, .. } => format!("look at `swiftdeploy logs {service}`, then repeat"),
+            // Its log went with it where it was removed again: the reason has the end.
+            Self::StartFailed { .. } => "correct what the reason says, then repeat".into(),
             Self::UnknownService { .. } => "see `swiftdeploy status --once`".into(),
             Self::File { .. } => "check permissions and free space".into(),
             Self::Engine { .. } => "see `swiftdeploy doctor`".into(),

@@ -148,7 +148,8 @@ pub trait Runtime: Send + Sync {
     async fn kill(&self, slot: Slot) -> Result<(), RuntimeError>;
 
     /// Lines of a service's log (`app-blue`, `nginx`, `opa`); with
-    /// `request.follow` until the receiver is dropped.
+    /// `request.follow` until the receiver is dropped. The proxy is known as `nginx`
+    /// and as `proxy` on every target.
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
 
     /// What the proxy saw of a slot since a moment, and the service's own

@@ -17,6 +17,9 @@ fn a_network_of_another_project_is_told_by_validate_and_not_used() {
     world.run(&["validate"]).ends_with(1).says(&told).says("change network.name in the manifest");
     world.run(&["deploy"]).ends_with(1).says(&told);
     assert_eq!(neighbour.get("/").status, 200);
+    for proxy in ["proxy", "nginx"] {
+        neighbour.run(&["logs", proxy]).ends_with(0);
+    }
     world.edit_manifest(|text| text.replace(&format!("name: {theirs}\n"), &format!("name: {theirs}-own\n")));
     world.run(&["validate"]).ends_with(0);
 }
