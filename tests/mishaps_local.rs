@@ -287,6 +287,33 @@ fn a_cancel_while_waiting_for_health_leaves_what_served() {
 }
 
 #[test]
+fn what_a_killed_process_was_writing_goes_with_the_next_operation() {
+    let world = World::local();
+    world.run(&["init"]).ends_with(0);
+    let left = [
+        ".swiftdeploy/.swiftdeploy-Ab12Cd",
+        ".swiftdeploy/.swiftdeploy-unfinished-Ab12Cd",
+        ".swiftdeploy/head-Ab12Cd",
+        ".manifest-Ab12Cd.tmp",
+        ".swiftdeploy-unfinished-Ab12Cd",
+        "generated/.swiftdeploy-unfinished-Ab12Cd",
+    ];
+    // A person's own, and one that somebody may be writing just now.
+    let (own, young) = (".swiftdeploy-backup", ".swiftdeploy/.swiftdeploy-unfinished-young");
+    for name in left.iter().chain([&own, &young]) {
+        let file = std::fs::File::create(world.path(name)).unwrap();
+        if *name != young {
+            let long_ago = file.metadata().unwrap().modified().unwrap() - Duration::from_mins(5);
+            file.set_modified(long_ago).unwrap();
+        }
+    }
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    let still: Vec<_> = left.iter().filter(|name| world.path(name).exists()).collect();
+    assert!(still.is_empty(), "{still:?}");
+    assert!(world.path(own).exists() && world.path(young).exists());
+}
+
+#[test]
 fn output_that_cannot_be_written_does_not_stop_a_deploy() {
     let world = World::local();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

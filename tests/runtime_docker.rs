@@ -13,6 +13,8 @@ mod docker_harness;
 mod failures;
 #[path = "runtime_docker/health.rs"]
 mod health;
+#[path = "runtime_docker/left_over.rs"]
+mod left_over;
 #[path = "runtime_docker/replacement.rs"]
 mod replacement;
 #[path = "runtime_docker/rotation.rs"]

@@ -13,7 +13,7 @@ use super::halt::Halt;
 use super::journal::UnderWay;
 use super::lock::{LockError, OperationLock};
 use super::stage::state_line;
-use super::{aside, operation, owner, watch, way};
+use super::{aside, leftovers, operation, owner, watch, way};
 use crate::history::Entry;
 use crate::manifest::ManifestError;
 
@@ -62,6 +62,7 @@ impl Engine {
         let _way = is_holder.then(|| way::make_when_asked(&self.core.project, action, &cancel));
         if is_holder {
             aside::clear(&self.core.project);
+            leftovers::sweep(&self.core);
             self.end_unfinished().await;
         }
         if is_holder && let Err(error) = self.prepare_journal(id, action) {

@@ -31,6 +31,7 @@ mod judge;
 mod labels;
 mod lingering;
 mod logs;
+mod maker;
 mod marker;
 mod nginx;
 mod observe;

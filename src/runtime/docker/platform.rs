@@ -6,11 +6,12 @@ use bollard::models::{Network, NetworkCreateRequest, Volume, VolumeCreateRequest
 use bollard::query_parameters::ListNetworksOptions;
 
 use super::client::{Client, or_absent};
-use super::{DockerRuntime, containers};
+use super::{DockerRuntime, containers, maker};
 use crate::domain::stack::{MountSource, NetworkSpec, Stack, compose_label, label};
 use crate::runtime::RuntimeError;
 
-/// A throw-away container so old belongs to a process that has ended.
+/// A throw-away container so old belongs to a process that has ended, where nothing
+/// more is known of it.
 const LEFT_OVER_SECONDS: i64 = 600;
 
 /// Creates the networks and volumes that do not exist yet.
@@ -31,7 +32,8 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack) -> Result<(), Runtim
 pub async fn sweep(runtime: &DockerRuntime) -> Result<(), RuntimeError> {
     let now = runtime.clock.wall().timestamp();
     for found in containers::list(&runtime.client).await? {
-        if found.role.is_none() && now - found.created > LEFT_OVER_SECONDS {
+        let is_ended = || found.labels.get(maker::LABEL).is_some_and(|mark| maker::has_ended(mark));
+        if found.role.is_none() && (now - found.created > LEFT_OVER_SECONDS || is_ended()) {
             containers::remove(&runtime.client, &found.id).await?;
         }
     }
