@@ -179,6 +179,19 @@ fn the_history_proves_itself_and_an_edit_is_found() {
 }
 
 #[test]
+fn an_end_of_the_history_that_nothing_proves_is_told() {
+    let world = World::local();
+    world.run(&["init"]).ends_with(0);
+    let verified = |world: &World| world.run(&["audit", "verify", "--json"]).ends_with(0).json().remove(0);
+    assert_eq!(verified(&world)["proven"], true);
+    std::fs::remove_file(world.path(".swiftdeploy/head")).unwrap();
+    let told = verified(&world);
+    assert_eq!((&told["intact"], &told["proven"]), (&true.into(), &false.into()));
+    assert_eq!(told["report"]["unproven"]["head"], serde_json::Value::Null);
+    world.run(&["audit", "verify"]).ends_with(0).says("NOT PROVEN").says("WARNING: there is no");
+}
+
+#[test]
 fn json_output_is_one_object_a_line_and_nothing_else() {
     let world = World::local();
     let lines = world.run(&["deploy", "--json"]).ends_with(0).json();
