@@ -24,9 +24,8 @@ pub(super) fn sweep(core: &Core) {
     let now = SystemTime::from(core.clock.wall());
     let is_own = |name: &str| OWN.iter().any(|begin| name.starts_with(begin));
     // Elsewhere a person keeps files too.
-    let is_ours = |name: &str| {
-        name.starts_with(UNFINISHED) || (name.starts_with(".manifest-") && name.ends_with(".tmp"))
-    };
+    let is_manifest = |name: &str| name.strip_prefix(".manifest-")?.strip_suffix(".tmp").map(drop);
+    let is_ours = |name: &str| name.starts_with(UNFINISHED) || is_manifest(name).is_some();
     let mut left = old_files(&project.state(), now, is_own);
     for folder in [project.root().to_owned(), generated.join("opa"), generated] {
         left.extend(old_files(&folder, now, is_ours));
