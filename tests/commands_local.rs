@@ -93,6 +93,17 @@ fn a_gate_of_ones_own_can_only_deny() {
 }
 
 #[test]
+fn logs_are_found_by_the_names_that_hints_use() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    for name in ["proxy", "nginx"] {
+        world.run(&["logs", name]).ends_with(0);
+    }
+    world.edit_manifest(|text| text.replace("  name: app\n", "  name: shop\n"));
+    world.run(&["logs"]).ends_with(0).says("listening on");
+}
+
+#[test]
 fn logs_show_the_service_and_the_proxy() {
     let world = World::local();
     world.run(&["deploy"]).ends_with(0);
@@ -165,6 +176,19 @@ fn the_history_proves_itself_and_an_edit_is_found() {
     world.run(&["audit", "verify"]).ends_with(1).says("history.jsonl");
     world.run(&["audit", "--out", "report.md"]).ends_with(1).says("broken");
     assert!(world.read("report.md").contains("| Timestamp | Policy | Details |"));
+}
+
+#[test]
+fn an_end_of_the_history_that_nothing_proves_is_told() {
+    let world = World::local();
+    world.run(&["init"]).ends_with(0);
+    let verified = |world: &World| world.run(&["audit", "verify", "--json"]).ends_with(0).json().remove(0);
+    assert_eq!(verified(&world)["proven"], true);
+    std::fs::remove_file(world.path(".swiftdeploy/head")).unwrap();
+    let told = verified(&world);
+    assert_eq!((&told["intact"], &told["proven"]), (&true.into(), &false.into()));
+    assert_eq!(told["report"]["unproven"]["head"], serde_json::Value::Null);
+    world.run(&["audit", "verify"]).ends_with(0).says("NOT PROVEN").says("WARNING: there is no");
 }
 
 #[test]

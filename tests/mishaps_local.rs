@@ -241,6 +241,34 @@ fn a_rollback_does_not_wait_for_a_promotion_that_waits_for_requests() {
 }
 
 #[test]
+fn chaos_comes_beside_a_promotion_that_waits_and_nothing_else_does() {
+    let world = World::local();
+    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 4m"));
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    let waiting = start(&world, &["promote", "stable"]);
+    until("the promotion lets chaos in", Duration::from_secs(20), || {
+        let is_open = world.path(".swiftdeploy/lets-chaos-in").exists();
+        if is_open { Ok(()) } else { Err(String::new()) }
+    });
+    world.run(&["chaos", "error", "--rate", "1"]).ends_with(0);
+    assert_eq!(world.get("/").status, 500);
+    assert!(world.read(".swiftdeploy/operation.json").contains("promote stable"), "the journal is its own");
+    world.run(&["deploy"]).ends_with(4);
+    world.run(&["chaos", "recover"]).ends_with(0);
+    assert_eq!(world.get("/").status, 200);
+    world.run(&["load", "--rps", "40", "--for", "8s"]).ends_with(0);
+    // By the errors of a while ago, or by a window without them.
+    let ran = ended(waiting);
+    assert!([0, 2].contains(&ran.code), "{}", ran.text());
+    assert!(!world.path(".swiftdeploy/lets-chaos-in").exists());
+    let history = history(&world);
+    let finished = of_kind(&history, "operation_finished");
+    assert!(finished.iter().all(|record| record["outcome"] != "interrupted"), "{finished:?}");
+    assert_eq!(of_kind(&history, "chaos_ended").len(), 1);
+}
+
+#[test]
 fn a_cancel_while_waiting_for_health_leaves_what_served() {
     let world = World::local();
     service(&world, "a");
@@ -256,6 +284,33 @@ fn a_cancel_while_waiting_for_health_leaves_what_served() {
     assert_eq!(world.get("/").json()["who"], "a");
     let left: Vec<_> = world.processes().into_iter().filter(|line| line.contains("never")).collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn what_a_killed_process_was_writing_goes_with_the_next_operation() {
+    let world = World::local();
+    world.run(&["init"]).ends_with(0);
+    let left = [
+        ".swiftdeploy/.swiftdeploy-Ab12Cd",
+        ".swiftdeploy/.swiftdeploy-unfinished-Ab12Cd",
+        ".swiftdeploy/head-Ab12Cd",
+        ".manifest-Ab12Cd.tmp",
+        ".swiftdeploy-unfinished-Ab12Cd",
+        "generated/.swiftdeploy-unfinished-Ab12Cd",
+    ];
+    // A person's own, and one that somebody may be writing just now.
+    let (own, young) = (".swiftdeploy-backup", ".swiftdeploy/.swiftdeploy-unfinished-young");
+    for name in left.iter().chain([&own, &young]) {
+        let file = std::fs::File::create(world.path(name)).unwrap();
+        if *name != young {
+            let long_ago = file.metadata().unwrap().modified().unwrap() - Duration::from_mins(5);
+            file.set_modified(long_ago).unwrap();
+        }
+    }
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    let still: Vec<_> = left.iter().filter(|name| world.path(name).exists()).collect();
+    assert!(still.is_empty(), "{still:?}");
+    assert!(world.path(own).exists() && world.path(young).exists());
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod docker_harness;
 mod failures;
 #[path = "runtime_docker/health.rs"]
 mod health;
+#[path = "runtime_docker/left_over.rs"]
+mod left_over;
 #[path = "runtime_docker/replacement.rs"]
 mod replacement;
 #[path = "runtime_docker/rotation.rs"]
@@ -258,8 +260,16 @@ async fn what_is_not_ours_is_not_used() {
         world.plant_strangers().await;
         let mut stack = world.stack.clone();
         stack.networks[0].name = format!("{}-net-2", stack.project);
+        let taken = world.runtime.taken_names(&stack).await.unwrap();
+        let told: Vec<String> = taken.iter().map(ToString::to_string).collect();
+        let name = &stack.networks[0].name;
+        assert_eq!(
+            told,
+            [format!("there is a network {name} that is not this project's but somebody else's")]
+        );
+        assert_eq!(world.runtime.taken_names(&world.stack).await.unwrap().len(), 0);
         let error = runtime_suite::bring(&world.runtime, &stack, &world.files(), &idle()).await.unwrap_err();
-        assert!(error.to_string().contains("is not this project's"), "{error}");
+        assert_eq!(error.to_string(), told[0]);
         let mut spec = world.spec(Slot::Blue, Mode::Stable, "1");
         spec.name = format!("{}-app-blue-2", stack.project);
         runtime_suite::bring(&world.runtime, &world.stack, &world.files(), &idle()).await.unwrap();

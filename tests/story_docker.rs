@@ -15,6 +15,8 @@ mod other_port;
 mod proxy;
 #[path = "support/story.rs"]
 mod story;
+#[path = "story_docker/taken_names.rs"]
+mod taken_names;
 #[path = "support/world.rs"]
 mod world;
 

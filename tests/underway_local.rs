@@ -13,6 +13,7 @@ use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use world::{Answer, Ran, World, request_within, until};
 
 /// Longer than any of these tests takes on a busy machine.
@@ -27,9 +28,11 @@ class H(http.server.BaseHTTPRequestHandler):
     def log_message(self, *a): pass
     def do_GET(self):
         version, kind = os.environ["APP_VERSION"], "application/json"
+        if self.path == "/healthz" and "x-forwarded-for" in self.headers and os.path.exists(version + "-lies-to-the-proxy"):
+            version = "?"
         body = json.dumps({"version": version, "mode": os.environ["MODE"]})
         if self.path == "/slow":
-            open("under-way-" + version, "w").close()
+            open("under-way-" + os.environ["APP_VERSION"], "w").close()
             stopping.wait()
             time.sleep(3)
         elif self.path == "/metrics":
@@ -66,6 +69,13 @@ const DEAF: &str = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n";
 
 /// A project whose version 1.0.0 serves, with a request under way in it.
 fn with_a_slow_request(edit: impl FnOnce(&str) -> String) -> (World, JoinHandle<Answer>) {
+    let world = deployed(edit);
+    let slow = slow_request(&world, "1.0.0");
+    (world, slow)
+}
+
+/// A project whose version 1.0.0 serves.
+fn deployed(edit: impl FnOnce(&str) -> String) -> World {
     let world = World::local();
     program(&world, SERVICE);
     world.edit_manifest(|text| {
@@ -73,12 +83,18 @@ fn with_a_slow_request(edit: impl FnOnce(&str) -> String) -> (World, JoinHandle<
         edit(&text.replace("services:\n", services))
     });
     world.run(&["deploy"]).ends_with(0);
+    world
+}
+
+/// A request that the version that serves answers when it is asked to stop.
+fn slow_request(world: &World, version: &str) -> JoinHandle<Answer> {
     let port = world.port;
     let slow = std::thread::spawn(move || request_within(PATIENCE, port, "GET", "/slow", "").unwrap());
+    let under_way = world.path(&format!("under-way-{version}"));
     until("the slow request is under way", PATIENCE, || {
-        if world.path("under-way-1.0.0").exists() { Ok(()) } else { Err(String::new()) }
+        if under_way.exists() { Ok(()) } else { Err(String::new()) }
     });
-    (world, slow)
+    slow
 }
 
 /// Another version as canary, so that the warm slot is not what becomes stable.
@@ -109,6 +125,23 @@ fn begin(world: &World, args: &[&str], step: &str) -> Child {
         if text.contains(step) { Ok(()) } else { Err(text) }
     });
     child
+}
+
+/// Cancels a command.
+fn interrupt(child: &Child) {
+    signal(i32::try_from(child.id()).unwrap(), Signal::INT);
+}
+
+/// Ends a release as a crash would.
+fn end_process(world: &World, service: &str) {
+    let record = world.read(&format!(".swiftdeploy/local/processes/{service}.json"));
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let pid = record["process"]["pid"].as_i64().unwrap();
+    signal(i32::try_from(pid).unwrap(), Signal::KILL);
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// Ends a command as a crash would.
@@ -182,15 +215,82 @@ fn a_slot_is_not_emptied_for_what_cannot_be_started() {
     assert!(!slow.is_finished(), "it was never asked to stop");
 }
 
-#[test]
-fn a_rollback_does_not_wait_for_a_promotion_that_empties_a_slot() {
+fn is_asked_to_stop(world: &World) {
+    until("it is asked to stop", PATIENCE, || {
+        let is_noted = world.path(".swiftdeploy/local-asked-to-stop.json").exists();
+        if is_noted { Ok(()) } else { Err(String::new()) }
+    });
+}
+
+/// A slow request in the warm slot of a canary that is being promoted.
+fn while_a_promotion_empties_the_slot() -> (World, JoinHandle<Answer>, Child) {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);
     world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
     let promotion = begin(&world, &["promote", "stable"], "empty slot");
-    world.run(&["rollback"]).ends_with(0);
+    is_asked_to_stop(&world);
+    (world, slow, promotion)
+}
+
+#[test]
+fn a_rollback_lets_requests_finish_in_the_slot_that_it_starts_in() {
+    let (world, slow, promotion) = while_a_promotion_empties_the_slot();
+    world.run(&["rollback"]).ends_with(0).says("empty slot").says("finished what it had");
     Ran::of(&promotion.wait_with_output().unwrap()).ends_with(130);
+    was_answered_by(slow, "1.0.0");
     assert_eq!(world.get("/").json()["mode"], "stable");
-    // Within `stop_grace` it was not to be had.
-    assert_ne!(slow.join().unwrap().status, 200);
+}
+
+#[test]
+fn a_rollback_waits_for_nothing_where_nothing_serves() {
+    let (world, slow, promotion) = while_a_promotion_empties_the_slot();
+    kill(promotion);
+    end_process(&world, "app-green");
+    let ran = world.run(&["rollback"]).ends_with(0);
+    assert!(!ran.text().contains("empty slot"), "{}", ran.text());
+    assert_eq!(world.get("/").json()["mode"], "stable");
+    drop(slow);
+}
+
+#[test]
+fn a_rollback_does_not_start_what_still_runs() {
+    let (world, slow) = with_a_slow_request(|text| text.replace("drain: 1s", "drain: 50s"));
+    set_version(&world, "1.0.0", "1.0.1");
+    kill(begin(&world, &["deploy"], "drain"));
+    let rollback = begin(&world, &["rollback"], "\"operation\": \"rollback\",\n  \"step\": \"drain\"");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+    assert!(!slow.is_finished(), "it was never asked to stop");
+    // Its drain of the other release is as long.
+    interrupt(&rollback);
+    let ran = Ran::of(&rollback.wait_with_output().unwrap()).ends_with(0);
+    assert!(!ran.text().contains("start app-"), "{}", ran.text());
+    assert!(!slow.is_finished());
+    set_version(&world, "1.0.1", "1.0.2");
+    world.edit_manifest(|text| text.replace("drain: 50s", "drain: 0s"));
+    world.run(&["deploy"]).ends_with(0);
+    was_answered_by(slow, "1.0.0");
+}
+
+#[test]
+fn a_rollback_does_not_go_to_what_was_asked_to_stop() {
+    let (world, slow) = with_a_slow_request(str::to_owned);
+    set_version(&world, "1.0.0", "1.0.1");
+    let deploy = begin(&world, &["deploy"], "stop app-blue");
+    is_asked_to_stop(&world);
+    kill(deploy);
+    world.run(&["rollback"]).ends_with(0).says("start app-blue");
+    was_answered_by(slow, "1.0.0");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+}
+
+#[test]
+fn a_failed_switch_lets_requests_finish_in_the_release_that_it_takes_out() {
+    let world = deployed(str::to_owned);
+    set_version(&world, "1.0.0", "1.0.1");
+    std::fs::write(world.path("1.0.1-lies-to-the-proxy"), "").unwrap();
+    let deploy = begin(&world, &["deploy"], "verify");
+    let slow = slow_request(&world, "1.0.1");
+    Ran::of(&deploy.wait_with_output().unwrap()).ends_with(1).says("does not show the new release");
+    was_answered_by(slow, "1.0.1");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
 }

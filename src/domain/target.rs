@@ -18,6 +18,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// Every target.
+    pub const ALL: [Self; 2] = [Self::Local, Self::Docker];
+
     /// The word used in the manifest and by `--target`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -77,6 +77,15 @@ impl Action {
             | Self::Teardown { .. } => true,
         }
     }
+
+    /// Whether it may begin while another one runs. Of those that change something
+    /// only chaos may, beside a promotion that decides; whether that still waits for
+    /// its evidence shows when the fault is to be injected.
+    #[must_use]
+    pub const fn may_begin_beside(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Chaos(_), Self::PromoteStable))
+            || !(self.is_mutating() && other.is_mutating())
+    }
 }
 
 /// A fault for the canary. Each ends by itself.
@@ -149,5 +158,21 @@ impl LoadPlan {
 impl Default for LoadPlan {
     fn default() -> Self {
         Self { rps: 20, lasting: Duration::from_secs(30) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_chaos_begins_beside_a_promotion_and_only_reading_beside_the_rest() {
+        let chaos = Action::Chaos(ChaosFault::Recover);
+        assert!(chaos.may_begin_beside(&Action::PromoteStable));
+        for other in [Action::Deploy, Action::PromoteCanary, Action::Rollback] {
+            assert!(!chaos.may_begin_beside(&other), "{}", other.name());
+            assert!(!other.may_begin_beside(&Action::PromoteStable), "{}", other.name());
+            assert!(Action::Validate.may_begin_beside(&other), "{}", other.name());
+        }
     }
 }

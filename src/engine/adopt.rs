@@ -5,6 +5,7 @@
 use std::fs::OpenOptions;
 
 use super::context::Context;
+use super::files::UNFINISHED;
 use super::generate;
 use super::halt::{Halt, file_failure};
 use crate::domain::Mode;
@@ -24,7 +25,7 @@ pub(super) fn check(context: &Context, edit: &Edit) -> Result<(), Halt> {
     let path = context.core.project.manifest();
     OpenOptions::new().append(true).open(path).map_err(file_failure(path))?;
     let root = context.core.project.root();
-    tempfile::Builder::new().prefix(".swiftdeploy-").tempfile_in(root).map_err(file_failure(root))?;
+    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(root).map_err(file_failure(root))?;
     Ok(())
 }
 

@@ -14,6 +14,8 @@ use super::action::Action;
 use super::core::Core;
 use super::event::{Event, OperationEvent, OperationId, Outcome, StateEvent};
 use super::metrics::{self, GroupMetrics};
+use super::operation::standing;
+use super::owner;
 use super::project::Project;
 use super::session::Assemble;
 use super::watch;
@@ -160,7 +162,7 @@ impl Engine {
     /// Runs an operation to its end. `None` when it was refused because
     /// another one holds the lock.
     pub async fn run(&self, action: Action) -> Option<Outcome> {
-        if action == Action::Rollback {
+        if action == Action::Rollback && owner::refusal(&self.core, Some(&action)).is_none() {
             // Going back must not wait for what it goes back from.
             self.end_mutating().await;
         }
@@ -174,7 +176,8 @@ impl Engine {
     /// Cancels the mutating operation, or where none runs every other one.
     pub fn cancel(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let mutating = running.iter().find(|running| running.action.is_mutating());
+        // The newest, where chaos runs beside a promotion.
+        let mutating = running.iter().rev().find(|running| running.action.is_mutating());
         match mutating {
             Some(one) => one.cancel.cancel(),
             None => running.iter().for_each(|one| one.cancel.cancel()),
@@ -183,24 +186,30 @@ impl Engine {
 
     /// Asks one gate now, as the watch does, and records nothing.
     pub async fn ask_gate(&self, gate: &str) -> Result<Decision, String> {
+        self.allowed()?;
         watch::ask_gate(&self.core, gate).await
     }
 
     /// Measures every slot now, as the gates do, down to the single series. The
     /// scrapes are kept for the next look; nothing is recorded.
     pub async fn metrics(&self) -> Result<Vec<GroupMetrics>, String> {
+        self.allowed()?;
         metrics::look(&self.core).await
     }
 
     /// What `teardown` would remove.
     pub async fn belongings(&self) -> Result<Vec<String>, String> {
-        let document = self.core.document().map_err(|error| error.to_string())?;
-        let session = self.core.session(document.manifest()).await.map_err(|error| error.to_string())?;
+        if let Some(stranger) = owner::refusal(&self.core, Some(&Action::Teardown { clean: false })) {
+            return Err(stranger.told());
+        }
+        let stands = standing(&self.core).map_err(|error| error.to_string())?;
+        let session = self.core.session(&stands.manifest).await.map_err(|error| error.to_string())?;
         session.runtime.belongings().await.map_err(|error| error.to_string())
     }
 
     /// Lines of a service's log.
     pub async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, String> {
+        self.allowed()?;
         let told = |error: &crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
         let document = self.core.document().map_err(|error| error.to_string())?;
         let session = self.core.session(document.manifest()).await.map_err(|error| told(&error))?;
@@ -217,6 +226,11 @@ impl Engine {
         // What does not end in time is left to the operating system; its
         // intent is in the journal.
         let _ = tokio::time::timeout(CLOSING, self.tasks.wait()).await;
+    }
+
+    /// Whether this manifest may look at what its folder holds.
+    fn allowed(&self) -> Result<(), String> {
+        owner::refusal(&self.core, None).map_or(Ok(()), |stranger| Err(stranger.told()))
     }
 
     async fn end_mutating(&self) {
@@ -237,7 +251,7 @@ impl Engine {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let other = running
             .iter()
-            .find(|one| one.action == *action || (action.is_mutating() && one.action.is_mutating()))
+            .find(|one| one.action == *action || !action.may_begin_beside(&one.action))
             .map(|one| one.action.name());
         if let Some(other) = other {
             drop(running);

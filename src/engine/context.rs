@@ -22,6 +22,9 @@ pub(super) struct Context {
     pub(super) id: OperationId,
     pub(super) action: Action,
     pub(super) cancel: CancellationToken,
+    /// Whether it holds the operation lock, and with it the journal's note of what
+    /// is under way.
+    is_holder: bool,
     steps: AtomicUsize,
 }
 
@@ -49,8 +52,14 @@ impl Step {
 pub(super) type Found<T> = Result<(T, String), Halt>;
 
 impl Context {
-    pub(super) fn new(core: Arc<Core>, id: OperationId, action: Action, cancel: CancellationToken) -> Self {
-        Self { core, id, action, cancel, steps: AtomicUsize::new(0) }
+    pub(super) fn new(
+        core: Arc<Core>,
+        id: OperationId,
+        action: Action,
+        cancel: CancellationToken,
+        is_holder: bool,
+    ) -> Self {
+        Self { core, id, action, cancel, is_holder, steps: AtomicUsize::new(0) }
     }
 
     /// Runs a named step: not begun when cancelled; in the journal before its
@@ -83,7 +92,7 @@ impl Context {
     /// already; a journal that cannot be written only makes the word about a
     /// crash less exact, and must not stop a clean-up or a rollback.
     pub(super) fn note_step(&self, name: &str) {
-        if self.action.is_mutating() {
+        if self.is_holder {
             let under_way = UnderWay {
                 operation_id: self.id.0.clone(),
                 operation: self.action.name().into(),

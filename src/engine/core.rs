@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, broadcast};
 
+use super::action::Action;
 use super::event::{Event, StateEvent};
 use super::gate::Loading;
 use super::journal::Journal;
+use super::lock::Holder;
 use super::measure::Measurements;
 use super::memory::StateMemory;
 use super::project::Project;
@@ -76,6 +78,16 @@ impl Core {
     pub(super) fn tell_state(&self, state: StateEvent) {
         if self.memory.remember(&state) {
             self.tell(Event::State(state));
+        }
+    }
+
+    /// Who holds a lock for an action that begins now.
+    pub(super) fn holder(&self, action: &Action) -> Holder {
+        Holder {
+            pid: std::process::id(),
+            actor: self.actor.0.clone(),
+            operation: action.name().into(),
+            since: self.clock.wall(),
         }
     }
 

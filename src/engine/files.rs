@@ -4,12 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// How a file begins that is not complete yet.
+pub(super) const UNFINISHED: &str = ".swiftdeploy-unfinished-";
+
 /// Replaces a file in one step. After a crash the file is the old or the new
 /// one, never a part; the folder is synced so that the name holds too.
 pub(super) fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("the path has no folder"))?;
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".swiftdeploy-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(contents)?;
     set_readable(file.as_file())?;
     file.as_file().sync_all()?;

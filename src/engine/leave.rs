@@ -10,7 +10,7 @@ use super::halt::Halt;
 use super::shift::LOOK;
 use super::stage::{Stage, absent};
 use crate::domain::{Release, Slot};
-use crate::runtime::{Health, ImagePresence, Instance};
+use crate::runtime::{Health, ImagePresence, Instance, Observed};
 
 /// Lets a slot without traffic finish what it has, then stops it: not before the
 /// proxy certainly brings it nothing more, however short the drain. A cancel only
@@ -18,7 +18,7 @@ use crate::runtime::{Health, ImagePresence, Instance};
 /// requests under way finish too.
 pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
     let drain = stage.manifest().nginx.drain;
-    let mut leaving = Leaving { since: context.core.clock.instant(), drain, lingering: Duration::ZERO };
+    let mut leaving = Leaving { drain, ..Leaving::from(context.core.clock.instant()) };
     context
         .step_through("drain", async |step| {
             let (is_cut_short, lingers) = leaving.quiet(context, stage, &step).await;
@@ -38,15 +38,19 @@ pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Resu
 /// Takes out what still runs in a slot that something new is to start in: the
 /// stable release that was kept warm beside a canary, or what an operation that
 /// was cut off left. It may have requests under way as a slot that is retired
-/// has, unless no route ever led to it. A rollback does not wait for them: until
-/// the slot is free, the release that it leaves serves.
+/// has, unless no route ever led to it. A rollback waits for them only while the
+/// release that it leaves serves: nobody may wait for an answer in vain for the sake
+/// of those who have one coming.
 pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &Release) -> Result<(), Halt> {
     let runtime = &stage.session.runtime;
-    let unrouted = context.core.journal.unrouted();
+    let journal = &context.core.journal;
+    let unrouted = journal.unrouted();
     let may_have_requests = |instance: &Instance| {
         !matches!(instance.health, Health::Exited(_)) && unrouted.as_ref() != Some(&instance.id)
     };
-    if context.action == Action::Rollback || !stage.observed.all_in(slot).any(may_have_requests) {
+    let is_urgent = context.action == Action::Rollback;
+    let has_requests = stage.observed.all_in(slot).any(may_have_requests);
+    if !has_requests || (is_urgent && !serves(&stage.observed, slot.other())) {
         return Ok(());
     }
     // What could not be started must not cost what a rollback would go to.
@@ -55,7 +59,7 @@ pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &R
         return Err(absent(runtime.target(), &next.image, detail).into());
     }
     let since = stage.away_since(slot).unwrap_or_else(|| context.core.clock.instant());
-    let mut leaving = Leaving { since, drain: Duration::ZERO, lingering: Duration::ZERO };
+    let mut leaving = Leaving::from(since);
     context
         .step(&format!("empty slot {}", stage.service(slot)), async |step| {
             tokio::select! {
@@ -65,26 +69,62 @@ pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &R
             }
             let grace = leaving.grace(context, stage);
             step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
-            if let Some(instance) = stage.observed.in_slot(slot) {
-                // Only a command after a crash needs the note.
-                let _ = context.core.journal.set_asked_to_stop(&instance.id);
-            }
-            let is_cut_short = tokio::select! {
+            let noted = note_asked(context, stage, slot);
+            let end = tokio::select! {
                 ended = runtime.stop(slot, grace) => {
                     ended?;
-                    false
+                    End::Itself
                 }
-                () = context.cancel.cancelled() => true,
+                () = context.cancel.cancelled() => End::Cancelled,
+                () = nothing_serves(stage, slot.other()), if is_urgent => End::Urgent,
             };
-            if is_cut_short {
-                // It was asked to stop and is no use to anybody: not left half-way
-                // for the rollback that may have cancelled this.
+            // A cancel leaves it to finish: what follows, a rollback for one, finds the
+            // note and waits for the rest. Without the note it would be taken for well.
+            if end == End::Urgent || (end == End::Cancelled && noted.is_err()) {
                 runtime.stop(slot, stage.manifest().services.stop_grace).await?;
             }
             settle_faults(context, stage).await;
-            if is_cut_short { Err(Halt::Cancelled) } else { Ok(((), "finished what it had".into())) }
+            match end {
+                End::Itself => Ok(((), "finished what it had".into())),
+                End::Urgent => Ok(((), "cut short: nothing serves beside it".into())),
+                End::Cancelled => Err(Halt::Cancelled),
+            }
         })
         .await
+}
+
+/// How the wait for a slot that is emptied ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// What ran there has ended.
+    Itself,
+    /// The operation was cancelled.
+    Cancelled,
+    /// What served beside it does not any more.
+    Urgent,
+}
+
+/// Notes that what was in a slot is asked to stop: no place to go back to.
+fn note_asked(context: &Context, stage: &Stage, slot: Slot) -> std::io::Result<()> {
+    let instance = stage.observed.in_slot(slot);
+    instance.map_or(Ok(()), |instance| context.core.journal.set_asked_to_stop(&instance.id))
+}
+
+/// Whether requests come to a slot and may be answered well there.
+fn serves(observed: &Observed, slot: Slot) -> bool {
+    let is_routed = observed.routes.as_ref().is_some_and(|routes| routes.percent(slot) > 0);
+    let is_well = |instance: &Instance| !matches!(instance.health, Health::Exited(_) | Health::Unhealthy(_));
+    is_routed && observed.in_slot(slot).is_some_and(is_well)
+}
+
+/// Ends once nothing in a slot serves any more. What cannot be asked may serve.
+async fn nothing_serves(stage: &Stage, slot: Slot) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if stage.session.runtime.observe().await.is_ok_and(|observed| !serves(&observed, slot)) {
+            return;
+        }
+    }
 }
 
 /// How a slot is left without a loss.
@@ -98,6 +138,11 @@ struct Leaving {
 }
 
 impl Leaving {
+    /// Without a drain.
+    const fn from(since: Instant) -> Self {
+        Self { since, drain: Duration::ZERO, lingering: Duration::ZERO }
+    }
+
     fn so_far(&self, context: &Context) -> Duration {
         context.core.clock.instant().saturating_duration_since(self.since)
     }
@@ -138,13 +183,22 @@ impl Leaving {
     }
 }
 
-/// Waits until the proxy certainly brings nothing more by the routes before.
-pub(super) async fn wait_for_the_last(stage: &Stage) {
-    let mut waited = Duration::ZERO;
-    while waited < stage.session.runtime.lingering().await {
-        tokio::time::sleep(LOOK).await;
-        waited += LOOK;
-    }
+/// Takes out a release that the routes may have led to and lead away from again: it
+/// failed, and what it has under way may still be answered. Also when cancelled: what
+/// serves is back, and nobody waits but who asked.
+pub(super) async fn withdraw(context: &Context, stage: &Stage, slot: Slot, name: &str) -> Result<(), Halt> {
+    let mut leaving = Leaving::from(context.core.clock.instant());
+    context
+        .step_through(name, async |step| {
+            let _ = leaving.quiet(context, stage, &step).await;
+            let grace = leaving.grace(context, stage);
+            step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
+            stage.session.runtime.stop(slot, grace).await?;
+            Ok(((), String::new()))
+        })
+        .await?;
+    settle_faults(context, stage).await;
+    Ok(())
 }
 
 /// Retires whatever runs beside the slot that serves now.
@@ -167,6 +221,8 @@ pub(super) async fn stop(
 ) -> Result<(), Halt> {
     context
         .step_through(name, async |_| {
+            // Only a command after a crash needs the note.
+            let _ = note_asked(context, stage, slot);
             stage.session.runtime.stop(slot, grace).await?;
             Ok(((), String::new()))
         })

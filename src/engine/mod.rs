@@ -4,6 +4,7 @@
 
 mod action;
 mod adopt;
+mod aside;
 mod bus;
 mod confidence;
 mod context;
@@ -19,12 +20,14 @@ mod generate;
 mod halt;
 mod journal;
 mod leave;
+mod leftovers;
 mod lock;
 mod look_back;
 mod measure;
 mod memory;
 mod metrics;
 mod operation;
+mod owner;
 mod probe;
 mod project;
 mod recall;

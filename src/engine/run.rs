@@ -11,11 +11,21 @@ use super::context::Context;
 use super::event::{Event, OperationEvent, OperationId, Outcome};
 use super::halt::Halt;
 use super::journal::UnderWay;
-use super::lock::{Holder, LockError, OperationLock};
+use super::lock::{LockError, OperationLock};
 use super::stage::state_line;
-use super::{operation, watch, way};
+use super::{aside, leftovers, operation, owner, watch, way};
 use crate::history::Entry;
 use crate::manifest::ManifestError;
+
+/// What an operation may do beside others; held until it has ended.
+enum Place {
+    /// It changes nothing and needs no lock.
+    Reader,
+    /// It alone changes something.
+    Holder(#[expect(dead_code, reason = "held")] OperationLock),
+    /// The holder lets it in.
+    Beside(#[expect(dead_code, reason = "held")] OperationLock),
+}
 
 impl Engine {
     /// Runs an operation that this process admits. `None` when another process
@@ -29,8 +39,12 @@ impl Engine {
         if let Some(error) = self.no_project(action) {
             return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
         }
-        let lock = match self.lock(action).await {
-            Ok(lock) => lock,
+        // Before the lock: a stranger's rollback must not cancel who holds it.
+        if let Some(stranger) = owner::refusal(&self.core, Some(action)) {
+            return Some(self.fail_early(id, action, &stranger.error, stranger.next));
+        }
+        let place = match self.lock(action).await {
+            Ok(place) => place,
             Err(error @ LockError::Busy(_)) => {
                 self.refuse(action, error.to_string(), true);
                 return None;
@@ -40,11 +54,18 @@ impl Engine {
                 return Some(self.fail_early(id, action, &error.to_string(), next));
             }
         };
-        let _way = lock.as_ref().map(|_| way::make_when_asked(&self.core.project, action, &cancel));
-        if action.is_mutating() {
+        // And under it: another manifest may have come first.
+        if let Some(stranger) = owner::refusal(&self.core, Some(action)) {
+            return Some(self.fail_early(id, action, &stranger.error, stranger.next));
+        }
+        let is_holder = matches!(place, Place::Holder(_));
+        let _way = is_holder.then(|| way::make_when_asked(&self.core.project, action, &cancel));
+        if is_holder {
+            aside::clear(&self.core.project);
+            leftovers::sweep(&self.core);
             self.end_unfinished().await;
         }
-        if let Err(error) = self.prepare_journal(id, action) {
+        if is_holder && let Err(error) = self.prepare_journal(id, action) {
             let error = format!("cannot write into {}: {error}", self.core.project.state().display());
             let next = "check permissions and free space of the manifest's folder".into();
             return Some(self.fail_early(id, action, &error, next));
@@ -60,21 +81,28 @@ impl Engine {
         if let Err(error) = &recorded
             && *action != Action::Rollback
         {
-            if action.is_mutating() {
+            if is_holder {
                 let _ = self.core.journal.end();
             }
             return Some(self.fail_early(id, action, &error.to_string(), error.next_step()));
         }
         self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
         let began = self.core.clock.instant();
-        let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel);
+        let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel, is_holder);
         if let Err(error) = recorded {
             context.notice(format!("NOT RECORDED: {error}"));
         }
         let result = operation::run(&context).await;
         let outcome = self.outcome(result).await;
+        if is_holder && (outcome.exit_code() != 0 || matches!(action, Action::Teardown { .. })) {
+            owner::settle(&self.core).await;
+        }
         let elapsed = self.core.clock.instant().saturating_duration_since(began);
         let outcome = self.record_outcome(id, action, outcome, elapsed).await;
+        if is_holder {
+            // Left in place it would only be told as cut off once more.
+            let _ = self.core.journal.end();
+        }
         self.core.tell(Event::Operation(OperationEvent::Finished {
             id: id.clone(),
             action: action.clone(),
@@ -94,32 +122,29 @@ impl Engine {
     /// anything begins. A rollback takes the space that was kept back for it
     /// and goes on in any case.
     fn prepare_journal(&self, id: &OperationId, action: &Action) -> std::io::Result<()> {
-        if !action.is_mutating() {
-            return Ok(());
-        }
         let journal = &self.core.journal;
         let begin =
             UnderWay { operation_id: id.0.clone(), operation: action.name().into(), step: "begin".into() };
         if *action == Action::Rollback {
             let _ = journal.use_reserve().and_then(|()| journal.begin(&begin));
+            let _ = owner::claim(&self.core);
             return Ok(());
+        }
+        if !matches!(action, Action::Init { .. } | Action::Teardown { .. }) {
+            owner::claim(&self.core)?;
         }
         journal.reserve().and_then(|()| journal.begin(&begin))
     }
 
     /// Takes the lock. A rollback does not wait for what it goes back from: it
-    /// asks the holder, in whatever process, to make way.
-    async fn lock(&self, action: &Action) -> Result<Option<OperationLock>, LockError> {
+    /// asks the holder, in whatever process, to make way. Chaos may come in beside a
+    /// promotion.
+    async fn lock(&self, action: &Action) -> Result<Place, LockError> {
         if !action.is_mutating() {
-            return Ok(None);
+            return Ok(Place::Reader);
         }
         let path = self.core.project.state_file("lock");
-        let holder = Holder {
-            pid: std::process::id(),
-            actor: self.core.actor.0.clone(),
-            operation: action.name().into(),
-            since: self.core.clock.wall(),
-        };
+        let holder = self.core.holder(action);
         let mut taken = OperationLock::acquire(&path, &holder);
         let began = self.core.clock.instant();
         while *action == Action::Rollback
@@ -130,7 +155,12 @@ impl Engine {
             tokio::time::sleep(way::LOOK).await;
             taken = OperationLock::acquire(&path, &holder);
         }
-        taken.map(Some)
+        match taken {
+            Err(busy @ LockError::Busy(_)) if matches!(action, Action::Chaos(_)) => {
+                aside::enter(&self.core.project, &holder, busy).map(Place::Beside)
+            }
+            taken => taken.map(Place::Holder),
+        }
     }
 
     /// An operation that a crash cut off gets its end on record; what runs is
@@ -199,12 +229,7 @@ impl Engine {
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             release: if action.is_mutating() { watch::live_release(&self.core).await } else { None },
         };
-        let recorded = self.core.record(entry).await;
-        if action.is_mutating() {
-            // Left in place it would only be told as cut off once more.
-            let _ = self.core.journal.end();
-        }
-        match recorded {
+        match self.core.record(entry).await {
             Ok(()) => outcome,
             Err(error) => Outcome::Failed {
                 error: format!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::context::Context;
 use super::halt::Halt;
-use super::leave::{empty, stop, wait_for_the_last};
+use super::leave::{empty, stop, withdraw};
 use super::probe::public_address;
 use super::stage::Stage;
 use crate::domain::stack::{ContainerSpec, Role};
@@ -27,6 +27,9 @@ const GOOD_ANSWERS: u32 = 3;
 
 /// How long the proxy may take to show the release that it was told to serve.
 const VERIFY_WITHIN: Duration = Duration::from_secs(10);
+
+/// The step that takes out what does not come to serve.
+const REMOVE: &str = "remove the new release";
 
 /// Lines of a dead release's log that the error shows.
 const LAST_LINES: usize = 10;
@@ -63,11 +66,16 @@ pub(super) async fn bring_up(
     outcome
 }
 
-/// Removes a release that did not come to serve. The cause of that is what the
-/// operation reports, so a failure here is only a notice.
+/// Removes a release that did not come to serve.
 async fn clean_up(context: &Context, stage: &Stage, slot: Slot) {
-    let grace = stage.services.stop_grace;
-    if stop(context, stage, slot, grace, "remove the new release").await.is_err() {
+    let removed = stop(context, stage, slot, stage.services.stop_grace, REMOVE).await;
+    told_if_left(context, stage, slot, &removed);
+}
+
+/// Why a release does not serve is what the operation reports, so that one which
+/// could not be removed is only a notice.
+fn told_if_left(context: &Context, stage: &Stage, slot: Slot, removed: &Result<(), Halt>) {
+    if removed.is_err() {
         context
             .notice(format!("{} could not be removed; the next deployment replaces it", stage.service(slot)));
     }
@@ -100,9 +108,8 @@ pub(super) async fn switch_or_remove(
         && let Ok(now) = stage.session.runtime.observe().await
         && now.routes.is_none_or(|routes| routes.percent(slot) == 0)
     {
-        // It may have had traffic until the routes went back.
-        wait_for_the_last(stage).await;
-        clean_up(context, stage, slot).await;
+        let removed = withdraw(context, stage, slot, REMOVE).await;
+        told_if_left(context, stage, slot, &removed);
     }
     switched
 }
@@ -286,7 +293,7 @@ pub(super) async fn verify(context: &Context, stage: &Stage, release: &Release) 
                         if waited >= VERIFY_WITHIN {
                             return Err(Halt::failed(
                                 format!("the proxy at {address} does not show the new release: {why}"),
-                                "look at `swiftdeploy logs nginx` (local: `logs proxy`), then repeat",
+                                "look at `swiftdeploy logs proxy`, then repeat",
                             ));
                         }
                     }

@@ -152,6 +152,16 @@ impl Stage {
         spec
     }
 
+    /// Whether a slot runs exactly this release already and is well, so that the
+    /// traffic can go there without a start.
+    pub(super) fn is_ready(&self, slot: Slot, release: &Release, spec: &ContainerSpec) -> bool {
+        self.observed.in_slot(slot).is_some_and(|instance| {
+            instance.release.as_ref() == Some(release)
+                && instance.health == Health::Healthy
+                && instance.spec.as_deref() == Some(spec.hash().as_str())
+        })
+    }
+
     /// The slot that serves and what runs in it. Where no routes are known but
     /// a single release runs, that is the one.
     pub(super) fn live(&self) -> Option<(Slot, Release)> {
@@ -197,7 +207,7 @@ impl Stage {
             [only] => Ok(only.other()),
             _ => Err(Halt::failed(
                 "both slots run, and no proxy tells which of them serves",
-                "bring the proxy back (`swiftdeploy logs proxy` or `logs nginx`), or `swiftdeploy teardown`",
+                "bring the proxy back (`swiftdeploy logs proxy` says why it ended), or `swiftdeploy teardown`",
             )),
         }
     }

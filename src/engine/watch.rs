@@ -17,6 +17,7 @@ use super::faults;
 use super::gate;
 use super::generate;
 use super::measure::told;
+use super::owner;
 use super::probe::Prober;
 use super::session::Session;
 use super::stage::stack_files;
@@ -99,6 +100,11 @@ impl Looker {
             }
         };
         let manifest = document.manifest();
+        if let Some(stranger) = owner::refusal(&core, None) {
+            let told = format!("{}\nnext: {}", stranger.error, stranger.next);
+            core.tell_state(StateEvent::Manifest(Err(told)));
+            return self.interval.unwrap_or(manifest.status.interval);
+        }
         core.tell_state(StateEvent::Manifest(match self.unrecorded.take() {
             None => Ok(Box::new(manifest.clone())),
             Some(trouble) => Err(trouble),

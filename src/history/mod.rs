@@ -32,4 +32,4 @@ pub use read::{Records, read_all};
 pub use reading::{ChainCheck, RawLine, RawLines, ReadLine, read_checked};
 pub use record::{Actor, Entry, Record};
 pub use store::{History, Limits};
-pub use verify::{Fault, FaultKind, Loss, VerifyReport, verify};
+pub use verify::{Fault, FaultKind, Loss, Unproven, VerifyReport, verify};

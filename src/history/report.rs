@@ -60,6 +60,9 @@ fn head(report: &mut String, sections: &Sections, chain: &VerifyReport, now: Dat
             let _ = writeln!(report, "- Chain: **BROKEN** after {} good records. {fault}", chain.records);
         }
     }
+    if let Some(unproven) = &chain.unproven {
+        let _ = writeln!(report, "- **End not proven**: {}", text(&unproven.to_string()));
+    }
     for loss in &chain.losses {
         let _ = writeln!(report, "- Loss noted in record {}: {}", loss.seq, text(&loss.detail));
     }

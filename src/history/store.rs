@@ -107,10 +107,16 @@ impl<'a> End<'a> {
                 end.torn.len(),
             ));
         }
-        if let Some(head) = head::read(dir)
-            && (head.seq > link.seq || (head.seq == link.seq && head.hash != link.hash))
-        {
-            notes.push(loss_note(&link, &head));
+        match head::read(dir) {
+            Some(head) if head.seq > link.seq || (head.seq == link.seq && head.hash != link.hash) => {
+                notes.push(loss_note(&link, &head));
+            }
+            // The next record would seem to vouch for it.
+            None if link.seq > 0 => notes.push(format!(
+                "{UNPROVEN}record {} was the last one, hash {}, and there was no .swiftdeploy/head",
+                link.seq, link.hash
+            )),
+            _ => {}
         }
         Ok((Self { dir, path, file, length: end.whole, link, limits }, notes))
     }
@@ -167,6 +173,9 @@ impl<'a> End<'a> {
 
 /// Begins the note that tells of records that are gone.
 pub(super) const LOSS: &str = "records are missing: ";
+
+/// Begins the note that tells that nothing proved the record before it.
+pub(super) const UNPROVEN: &str = "not proven: ";
 
 fn loss_note(link: &Link, head: &Link) -> String {
     let found = match link.seq {

@@ -1,7 +1,7 @@
 //! Whether the history is what was written.
 //!
 //! What is found: a line that was edited (by the hash in the line after it,
-//! the last line by the head), that is missing, moved or repeated (by the
+//! the last line by the head; without one the report says that it is not proven), that is missing, moved or repeated (by the
 //! numbers), a part that is missing, and a tail that was cut off (by the head
 //! in `.swiftdeploy/head`, which is kept apart).
 //!
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 mod finding;
 
-pub use finding::{Fault, FaultKind, Loss, VerifyReport};
+pub use finding::{Fault, FaultKind, Loss, Unproven, VerifyReport};
 
 use super::chain::Link;
 use super::error::HistoryError;
@@ -22,7 +22,7 @@ use super::files::CURRENT;
 use super::reading::{ReadLine, read_checked};
 use super::record::{Entry, Record};
 use super::rotate::REMOVAL;
-use super::store::LOSS;
+use super::store::{LOSS, UNPROVEN};
 
 /// Reads the whole history and checks it against itself and the head. Memory
 /// does not grow with it; nothing is changed.
@@ -73,6 +73,7 @@ pub(super) struct Check {
     is_beginning_proven: bool,
     /// The record that has the head's number but not its hash.
     not_the_head: Option<Seen>,
+    unproven: Option<Unproven>,
     losses: Vec<Loss>,
     remarks: Vec<String>,
 }
@@ -88,6 +89,7 @@ impl Check {
             doubt: None,
             is_beginning_proven: false,
             not_the_head: None,
+            unproven: None,
             losses: Vec::new(),
             remarks: Vec::new(),
         }
@@ -178,6 +180,9 @@ impl Check {
             self.not_the_head = Some(here.clone());
         }
         if let Entry::Note { detail } = &record.entry {
+            if detail.starts_with(UNPROVEN) {
+                self.remarks.push(format!("record {} tells: {detail}", here.link.seq));
+            }
             if detail.starts_with(LOSS) {
                 self.losses.push(Loss { seq: record.seq, detail: detail.clone() });
             }
@@ -203,10 +208,7 @@ impl Check {
         }
         let last_seq = self.last.as_ref().map_or(0, |last| last.link.seq);
         let Some(head) = &self.head else {
-            if last_seq > 0 {
-                self.remarks
-                    .push("there is no .swiftdeploy/head, so a cut tail would not be seen".to_owned());
-            }
+            self.unproven = (last_seq > 0).then_some(Unproven { seq: last_seq, head: None });
             return Ok(());
         };
         if head.seq > last_seq {
@@ -219,10 +221,7 @@ impl Check {
             return Err(seen.fault(kind).into());
         }
         if head.seq < last_seq {
-            self.remarks.push(format!(
-                "the head names record {}, so records after it could be cut off unseen; the next record corrects it",
-                head.seq
-            ));
+            self.unproven = Some(Unproven { seq: last_seq, head: Some(head.seq) });
         }
         Ok(())
     }
@@ -238,6 +237,7 @@ impl Check {
             first_seq,
             last_seq: first_seq.filter(|_| records > 0).map(|first| first + records - 1),
             last_hash: self.last.filter(|_| fault.is_none()).map(|last| last.link.hash),
+            unproven: self.unproven.filter(|_| fault.is_none()),
             fault,
             losses: self.losses,
             remarks: self.remarks,

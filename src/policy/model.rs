@@ -191,7 +191,7 @@ impl Fault {
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::NotRunning { .. } => {
-                "bring it back (`docker start PROJECT-opa`); where there is none yet, `swiftdeploy deploy` makes it"
+                "start it (on Docker: `docker start PROJECT-opa`, or `swiftdeploy deploy` where there is none yet)"
             }
             Self::TimedOut { .. } => {
                 "look at the load of the machine, or raise policy.timeout in the manifest"
@@ -199,13 +199,13 @@ impl Fault {
             Self::Refused { .. } => {
                 "another OPA listens there, or generated/opa is stale: run `swiftdeploy init`, then deploy"
             }
-            Self::Http { .. } => "look at `swiftdeploy logs opa`",
+            Self::Http { .. } => "look at the log of Open Policy Agent (on Docker: `swiftdeploy logs opa`)",
             Self::Malformed { .. } => {
                 "the answer must be an object as ARCHITECTURE.md describes; run `swiftdeploy policy test`"
             }
             Self::Undefined { .. } => "check the package line of the files in policies/",
             Self::Stale { .. } => {
-                "run `swiftdeploy validate`, look at `swiftdeploy logs opa` for the file that could not be loaded"
+                "run `swiftdeploy validate`; the log of Open Policy Agent (on Docker: `swiftdeploy logs opa`) names a file that could not be loaded"
             }
             Self::Policies { .. } => "correct the file and repeat; `swiftdeploy policy test` checks it",
         }

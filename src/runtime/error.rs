@@ -73,6 +73,18 @@ pub enum RuntimeError {
         /// By whom.
         owner: String,
     },
+    /// Something of the stack cannot be made: its name is taken.
+    #[error("there is a {kind} {name} that is not this project's but {owner}")]
+    NameTaken {
+        /// `network`, …
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Whose it is.
+        owner: String,
+        /// What in the manifest would avoid it.
+        key: &'static str,
+    },
     /// The proxy does not accept a configuration; the old one keeps serving.
     #[error("the proxy refuses the configuration: {reason}")]
     ProxyRefused {
@@ -156,16 +168,20 @@ impl RuntimeError {
             Self::ProgramAbsent { .. } => "install it, or correct services.command in the manifest".into(),
             Self::PullFailed { .. } => "check the image's name and the registry's reachability".into(),
             Self::PortTaken { .. } => "stop the owner or change nginx.port in the manifest".into(),
+            Self::NameTaken { kind, key, .. } => {
+                format!("change {key} in the manifest, or remove the {kind} if nobody needs it")
+            }
             Self::ProxyRefused { .. } => {
                 "the old configuration keeps serving; correct the manifest and repeat".into()
             }
-            Self::NotServed { .. } => "look at `swiftdeploy logs nginx`, then repeat".into(),
+            Self::NotServed { .. } => "look at `swiftdeploy logs proxy`, then repeat".into(),
             Self::ProxySilent { .. } => {
                 "wake the proxy (`docker unpause`, `kill -CONT`) or end it, then repeat; \
                  the next deploy starts one that ended"
                     .into()
             }
-            Self::StartFailed { service, .. } => format!("look at `swiftdeploy logs {service}`, then repeat"),
+            // Its log went with it where it was removed again: the reason has the end.
+            Self::StartFailed { .. } => "correct what the reason says, then repeat".into(),
             Self::UnknownService { .. } => "see `swiftdeploy status --once`".into(),
             Self::File { .. } => "check permissions and free space".into(),
             Self::Engine { .. } => "see `swiftdeploy doctor`".into(),

@@ -81,6 +81,12 @@ pub trait Runtime: Send + Sync {
         Ok(None)
     }
 
+    /// What keeps the networks and volumes of the stack from being made: names that
+    /// others have. Changes nothing.
+    async fn taken_names(&self, _stack: &Stack) -> Result<Vec<RuntimeError>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     /// Creates the networks and volumes of the stack that do not exist yet.
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError>;
 
@@ -144,7 +150,8 @@ pub trait Runtime: Send + Sync {
     async fn kill(&self, slot: Slot) -> Result<(), RuntimeError>;
 
     /// Lines of a service's log (`app-blue`, `nginx`, `opa`); with
-    /// `request.follow` until the receiver is dropped.
+    /// `request.follow` until the receiver is dropped. The proxy is known as `nginx`
+    /// and as `proxy` on every target.
     async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, RuntimeError>;
 
     /// What the proxy saw of a slot since a moment, and the service's own

@@ -10,6 +10,7 @@ use super::super::failure::Failure;
 use super::super::open;
 use super::super::print::{clean, line};
 use super::super::signals::Signals;
+use crate::domain::stack::Role;
 use crate::engine::StateEvent;
 use crate::runtime::LogRequest;
 
@@ -59,8 +60,15 @@ async fn live_service(engine: &crate::engine::Engine) -> Result<String, Failure>
         StateEvent::Live(live) => live.slot,
         _ => None,
     });
-    let document = engine.document().map_err(|error| Failure::new(error.to_string(), error.next_step()))?;
-    slot.map(|slot| format!("{}-{slot}", document.manifest().services.name)).ok_or_else(|| {
+    // By the name that it was started with, whatever the manifest says by now.
+    let service = snapshot.iter().find_map(|event| match event {
+        StateEvent::Instances(instances) => instances
+            .iter()
+            .find(|instance| matches!(instance.role, Role::App { slot: at, .. } if Some(at) == slot))
+            .map(|instance| instance.service.clone()),
+        _ => None,
+    });
+    service.ok_or_else(|| {
         Failure::new("nothing serves whose log could be shown", "name a service, or run `swiftdeploy deploy`")
     })
 }

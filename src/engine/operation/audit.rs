@@ -49,7 +49,11 @@ pub(super) async fn run(context: &Context, out: Option<&Path>) -> Result<String,
             1 => ", but it tells of a loss; see `swiftdeploy audit verify`".into(),
             count => format!(", but it tells of {count} losses; see `swiftdeploy audit verify`"),
         };
-        Ok(format!("{} written; the history's chain is intact{losses}", path.display()))
+        let end = match &verified.unproven {
+            None => String::new(),
+            Some(unproven) => format!(", but its end is not proven: {unproven}"),
+        };
+        Ok(format!("{} written; the history's chain is intact{end}{losses}", path.display()))
     } else {
         Err(Halt::failed(
             format!("{} written, but the history's chain is broken: {verified}", path.display()),

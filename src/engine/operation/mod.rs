@@ -19,6 +19,8 @@ use super::action::Action;
 use super::context::Context;
 use super::halt::Halt;
 
+pub(super) use teardown::standing;
+
 /// Runs an operation; gives the summary of what is true then.
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     match &context.action {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::action::LoadPlan;
 use super::super::adopt::{check, write_mode};
+use super::super::aside;
 use super::super::context::{Context, Step};
 use super::super::evidence;
 use super::super::faults;
@@ -15,11 +16,9 @@ use super::super::shift;
 use super::super::stage::Stage;
 use super::deploy::{bring_policies, remember_good};
 use super::policies;
-use crate::domain::stack::ContainerSpec;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::{Edit, GatePoint};
 use crate::policy::Decision;
-use crate::runtime::Health;
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let mut stage = Stage::of(context).await?;
@@ -43,7 +42,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
 
     let slot = live.other();
     let spec = stage.app_spec(stage.manifest(), slot, &release);
-    if is_ready(&stage, slot, &release, &spec) {
+    if stage.is_ready(slot, &release, &spec) {
         context.notice(format!("{} runs this release as stable already", stage.service(slot)));
         shift::switch(context, &stage, slot, &release).await?;
     } else {
@@ -100,21 +99,12 @@ fn refuse_changed(stage: &Stage, live: Slot, canary: &Release) -> Result<(), Hal
     ))
 }
 
-/// Whether a slot runs exactly this release already and is well, so that the
-/// traffic can go there without a start.
-fn is_ready(stage: &Stage, slot: Slot, release: &Release, spec: &ContainerSpec) -> bool {
-    stage.observed.in_slot(slot).is_some_and(|instance| {
-        instance.release.as_ref() == Some(release)
-            && instance.health == Health::Healthy
-            && instance.spec.as_deref() == Some(spec.hash().as_str())
-    })
-}
-
 /// Measures and asks; while evidence is wanting that time can bring (which the
-/// policy says), measures and asks again, up to `canary.max_wait`.
+/// policy says), measures and asks again, up to `canary.max_wait`. Meanwhile the
+/// canary may be broken on purpose, and recovered.
 async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, serde_json::Value), Halt> {
     let max_wait = stage.manifest().canary.max_wait;
-    context
+    let asked = context
         .gate_step("gate canary", async |step| {
             let began = context.core.clock.instant();
             let mut is_told = false;
@@ -128,13 +118,16 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                 }
                 if !is_told {
                     is_told = true;
+                    aside::open(&context.core.project);
                     context.notice(hint(stage, live, &decision));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
                 context.wait(stage.manifest().status.interval.min(max_wait.saturating_sub(waited))).await?;
             }
         })
-        .await
+        .await;
+    aside::close(context).await;
+    asked
 }
 
 /// What a person can do while the gate waits, with the load that would bring

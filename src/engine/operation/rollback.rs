@@ -106,7 +106,8 @@ fn noted(context: &Context, outcome: std::io::Result<()>) {
 }
 
 /// Where to go back to: the warm stable slot beside a canary, else the last
-/// good release, started anew under the manifest that it ran under.
+/// good release, which is started anew, under the manifest that it ran under, unless
+/// it runs still.
 fn destination(
     context: &Context,
     stage: &Stage,
@@ -135,7 +136,9 @@ fn destination(
     }
     let Some(good) = good else { return Ok(None) };
     let slot = stage.free_slot()?;
-    let start = Some(spec(context, stage, slot, &good.release, &good.manifest));
+    let spec = spec(context, stage, slot, &good.release, &good.manifest);
+    // A deployment that was cut off after its switch left it there, with requests.
+    let start = if stage.is_ready(slot, &good.release, &spec) { None } else { Some(spec) };
     Ok(Some(Destination { slot, release: good.release, start, manifest: good.manifest }))
 }
 

@@ -22,22 +22,36 @@ const PROXY: &str = "proxy configuration";
 
 pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let failed = checks(context).await;
-    let refused = policies_refused(context).await;
-    let next = match context.core.document() {
-        Err(error @ ManifestError::NotFound { .. }) => error.next_step(),
-        _ => "correct what is marked FAIL, then repeat".into(),
-    };
-    match (failed, refused) {
-        (0, None) => Ok("all five checks pass".into()),
-        (failed, None) => Err(Halt::failed(format!("{failed} of 5 checks failed"), next)),
-        (failed, Some(Refusal { by, what })) => {
-            let first = if failed == 0 { String::new() } else { format!("{failed} of 5 checks failed; ") };
-            Err(Halt::failed(
-                format!("{first}the policies are refused by {by}: {what}"),
-                "correct the file, then repeat; `swiftdeploy policy test` runs the policies' tests",
-            ))
-        }
+    let (mut wrong, mut next) = (Vec::new(), None);
+    if failed > 0 {
+        wrong.push(format!("{failed} of 5 checks failed"));
+        next = match context.core.document() {
+            Err(error @ ManifestError::NotFound { .. }) => Some(error.next_step()),
+            _ => Some("correct what is marked FAIL, then repeat".into()),
+        };
     }
+    if let Some(Refusal { by, what }) = policies_refused(context).await {
+        wrong.push(format!("the policies are refused by {by}: {what}"));
+        let tests = "correct the file, then repeat; `swiftdeploy policy test` runs the policies' tests";
+        next = Some(tests.into());
+    }
+    for taken in taken_names(context).await {
+        wrong.push(taken.to_string());
+        next = next.or_else(|| Some(taken.next_step()));
+    }
+    match next {
+        None => Ok("all five checks pass".into()),
+        Some(next) => Err(Halt::failed(wrong.join("; "), next)),
+    }
+}
+
+/// Not one of the five either: networks and volumes that a deploy could not make.
+async fn taken_names(context: &Context) -> Vec<RuntimeError> {
+    let Ok(document) = context.core.document() else { return Vec::new() };
+    // The checks have told that the target cannot be reached.
+    let Ok(session) = context.core.session(document.manifest()).await else { return Vec::new() };
+    let taken = session.runtime.taken_names(&render::stack(document.manifest())).await;
+    taken.unwrap_or_else(|error| vec![error])
 }
 
 /// Not one of the five, which are the same everywhere: policies that cannot be

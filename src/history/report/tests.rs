@@ -32,6 +32,7 @@ fn intact(records: &[Record]) -> VerifyReport {
         last_seq: records.last().map(|record| record.seq),
         last_hash: records.last().map(|_| "ab".repeat(32)),
         fault: None,
+        unproven: None,
         losses: Vec::new(),
         remarks: Vec::new(),
     }

@@ -24,6 +24,32 @@ fn a_cut_tail_is_seen_and_stays_on_record() {
 }
 
 #[test]
+fn without_a_head_the_last_record_is_not_called_proven_and_that_stays_on_record() {
+    let world = World::with_notes(3, Limits::default());
+    assert_eq!(world.verify().unproven, None);
+    fs::remove_file(world.path().join(".swiftdeploy/head")).unwrap();
+    let text = fs::read_to_string(world.current()).unwrap();
+    let last = text.lines().last().unwrap();
+    fs::write(world.current(), text.replace(last, &last.replace("2026", "2025"))).unwrap();
+    let report = world.verify();
+    assert_eq!(report.unproven, Some(Unproven { seq: 3, head: None }));
+    let told = report.to_string();
+    assert!(told.starts_with("chain intact, but its end is NOT PROVEN: records 1 to 3"), "{told}");
+    assert!(
+        told.contains("\nWARNING: there is no .swiftdeploy/head that can be read, so an edit of record 3"),
+        "{told}"
+    );
+
+    world.history.append(at(9), note("after")).unwrap();
+    let report = world.verify();
+    assert!(report.is_intact() && report.unproven.is_none(), "{report}");
+    assert!(
+        report.to_string().contains("note: record 4 tells: not proven: record 3 was the last"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_removed_history_is_seen_and_stays_on_record() {
     let world = World::with_notes(5, Limits::default());
     fs::remove_file(world.current()).unwrap();

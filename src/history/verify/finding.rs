@@ -22,6 +22,9 @@ pub struct VerifyReport {
     pub last_hash: Option<String>,
     /// The first thing that is wrong.
     pub fault: Option<Fault>,
+    /// Why nothing proves the last record of a history without a fault: an edit of
+    /// it, or records that were cut off after it, would not be seen.
+    pub unproven: Option<Unproven>,
     /// Losses that the history itself tells of.
     pub losses: Vec<Loss>,
     /// What is worth knowing but no fault.
@@ -96,6 +99,26 @@ impl FaultKind {
     }
 }
 
+/// Why the end of a history is not proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unproven {
+    /// The last record.
+    pub seq: u64,
+    /// The record that the head names instead; `None` where there is no head.
+    pub head: Option<u64>,
+}
+
+impl fmt::Display for Unproven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, head } = self;
+        match head {
+            None => f.write_str("there is no .swiftdeploy/head that can be read")?,
+            Some(head) => write!(f, ".swiftdeploy/head names record {head}")?,
+        }
+        write!(f, ", so an edit of record {seq}, the last one, or records cut off after it would not be seen")
+    }
+}
+
 /// A loss that the history itself tells of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
@@ -153,13 +176,17 @@ impl fmt::Display for VerifyReport {
                 )?;
             }
             (None, Some(first), Some(last), Some(hash)) => {
+                let end = if self.unproven.is_some() { ", but its end is NOT PROVEN" } else { "" };
                 write!(
                     f,
-                    "chain intact: records {first} to {last} in {} {files}\nhead {last} {hash}",
+                    "chain intact{end}: records {first} to {last} in {} {files}\nhead {last} {hash}",
                     self.parts
                 )?;
             }
             (None, ..) => write!(f, "no history yet")?,
+        }
+        if let Some(unproven) = &self.unproven {
+            write!(f, "\nWARNING: {unproven}; compare the hash above with one that was kept elsewhere")?;
         }
         for loss in &self.losses {
             write!(f, "\nloss noted in record {}: {}", loss.seq, loss.detail)?;

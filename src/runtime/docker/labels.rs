@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::maker;
 use crate::domain::stack::{Role, compose_label, label};
 use crate::domain::{Mode, Slot};
 
@@ -24,10 +25,9 @@ pub fn of_volume(project: &str, volume: &str) -> HashMap<String, String> {
 
 /// The labels of a throw-away container. Not Compose's: it would list it.
 pub fn of_helper(project: &str) -> HashMap<String, String> {
-    [(label::PROJECT, project), (label::ROLE, HELPER)]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    let labels = [(label::PROJECT, project), (label::ROLE, HELPER)];
+    let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    labels.chain(maker::mark().map(|mark| (maker::LABEL.to_owned(), mark))).collect()
 }
 
 /// What a container is for, as its labels tell; `None` for throw-away

@@ -9,11 +9,14 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::client::{Client, READ};
-use super::containers;
+use super::containers::{self, Found};
+use crate::domain::stack::Role;
 use crate::runtime::{LogLine, LogRequest, RuntimeError};
 
 /// Lines between the daemon and the reader: about a screen at a time.
 const CHANNEL: usize = 256;
+/// The proxy's name on the local target, and in what this tool says.
+const PROXY: &str = "proxy";
 /// Where a longer line is cut in two.
 const LONGEST_LINE: usize = 16 << 10;
 
@@ -23,7 +26,13 @@ pub async fn stream(client: &Client, request: LogRequest) -> Result<mpsc::Receiv
     let found = containers::list(client).await?;
     let known: Vec<&str> =
         found.iter().filter(|found| found.role.is_some()).map(|found| found.service.as_str()).collect();
-    let wanted = found.iter().find(|found| found.role.is_some() && found.service == request.service);
+    let is_wanted = |found: &&Found| match found.role {
+        None => false,
+        // By the name that it has on every target, too.
+        Some(Role::Proxy) if request.service == PROXY => true,
+        Some(_) => found.service == request.service,
+    };
+    let wanted = found.iter().find(is_wanted);
     let Some(wanted) = wanted else {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(RuntimeError::UnknownService { service: request.service, known });

@@ -31,6 +31,7 @@ mod judge;
 mod labels;
 mod lingering;
 mod logs;
+mod maker;
 mod marker;
 mod nginx;
 mod observe;
@@ -191,6 +192,10 @@ impl Runtime for DockerRuntime {
         policies: &std::path::Path,
     ) -> Result<Option<Check>, RuntimeError> {
         judge::judge(&self.client, stack, policies).await
+    }
+
+    async fn taken_names(&self, stack: &Stack) -> Result<Vec<RuntimeError>, RuntimeError> {
+        platform::taken_names(&self.client, stack).await
     }
 
     async fn ensure_ground(&self, stack: &Stack) -> Result<(), RuntimeError> {

@@ -1,14 +1,17 @@
 //! What a stack stands on: networks and volumes.
 
-use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
+use std::collections::HashMap;
+
+use bollard::models::{Network, NetworkCreateRequest, Volume, VolumeCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
 
 use super::client::{Client, or_absent};
-use super::{DockerRuntime, containers};
+use super::{DockerRuntime, containers, maker};
 use crate::domain::stack::{MountSource, NetworkSpec, Stack, compose_label, label};
 use crate::runtime::RuntimeError;
 
-/// A throw-away container so old belongs to a process that has ended.
+/// A throw-away container so old belongs to a process that has ended, where nothing
+/// more is known of it.
 const LEFT_OVER_SECONDS: i64 = 600;
 
 /// Creates the networks and volumes that do not exist yet.
@@ -29,7 +32,8 @@ pub async fn ensure(runtime: &DockerRuntime, stack: &Stack) -> Result<(), Runtim
 pub async fn sweep(runtime: &DockerRuntime) -> Result<(), RuntimeError> {
     let now = runtime.clock.wall().timestamp();
     for found in containers::list(&runtime.client).await? {
-        if found.role.is_none() && now - found.created > LEFT_OVER_SECONDS {
+        let is_ended = || found.labels.get(maker::LABEL).is_some_and(|mark| maker::has_ended(mark));
+        if found.role.is_none() && (now - found.created > LEFT_OVER_SECONDS || is_ended()) {
             containers::remove(&runtime.client, &found.id).await?;
         }
     }
@@ -48,23 +52,80 @@ fn volumes(stack: &Stack) -> Vec<&str> {
     names
 }
 
-async fn ensure_network(client: &Client, stack: &Stack, spec: &NetworkSpec) -> Result<(), RuntimeError> {
+/// The names of the stack's networks and volumes that others have.
+pub async fn taken_names(client: &Client, stack: &Stack) -> Result<Vec<RuntimeError>, RuntimeError> {
+    let known = networks(client).await?;
+    let mut taken: Vec<RuntimeError> =
+        stack.networks.iter().filter_map(|spec| taken_network(&known, stack, spec)).collect();
+    for volume in volumes(stack) {
+        if let Some(found) = existing_volume(client, &stack.volume_name(volume)).await? {
+            taken.extend(taken_volume(&found, stack));
+        }
+    }
+    Ok(taken)
+}
+
+async fn networks(client: &Client) -> Result<Vec<Network>, RuntimeError> {
     let call = client.docker.list_networks(None::<ListNetworksOptions>);
-    let known = client.read("listing networks", call).await?;
-    for network in &known {
-        let labels = network.labels.as_ref();
-        let has = |key: &str, value: &str| {
-            labels.is_some_and(|labels| labels.get(key).is_some_and(|found| found == value))
-        };
-        let is_ours = has(label::PROJECT, &stack.project);
-        let is_named = network.name.as_deref() == Some(spec.name.as_str());
-        if is_named && is_ours {
+    Ok(client.read("listing networks", call).await?)
+}
+
+async fn existing_volume(client: &Client, name: &str) -> Result<Option<Volume>, RuntimeError> {
+    or_absent(client.read(format!("inspecting volume {name}"), client.docker.inspect_volume(name)).await)
+}
+
+fn is_ours(network: &Network, stack: &Stack) -> bool {
+    has(network.labels.as_ref(), label::PROJECT, &stack.project)
+}
+
+fn has(labels: Option<&HashMap<String, String>>, key: &str, value: &str) -> bool {
+    labels.is_some_and(|labels| labels.get(key).is_some_and(|found| found == value))
+}
+
+/// What carries no label of this project is never used, changed or removed.
+fn taken_network(known: &[Network], stack: &Stack, spec: &NetworkSpec) -> Option<RuntimeError> {
+    let mut named = known.iter().filter(|network| network.name.as_deref() == Some(spec.name.as_str()));
+    let stranger =
+        named.next().filter(|first| !is_ours(first, stack) && !named.any(|other| is_ours(other, stack)))?;
+    Some(RuntimeError::NameTaken {
+        kind: "network",
+        name: spec.name.clone(),
+        owner: whose(stranger.labels.as_ref()),
+        key: "network.name",
+    })
+}
+
+/// The same of a volume.
+fn taken_volume(found: &Volume, stack: &Stack) -> Option<RuntimeError> {
+    let labels = Some(&found.labels);
+    (!has(labels, label::PROJECT, &stack.project)).then(|| RuntimeError::NameTaken {
+        kind: "volume",
+        name: found.name.clone(),
+        owner: whose(labels),
+        key: "project",
+    })
+}
+
+/// Whose something is, by its labels.
+fn whose(labels: Option<&HashMap<String, String>>) -> String {
+    let project = |key: &str| labels.and_then(|labels| labels.get(key));
+    match (project(label::PROJECT), project(compose_label::PROJECT)) {
+        (Some(project), _) => format!("project {project}'s"),
+        (None, Some(project)) => format!("Compose project {project}'s"),
+        (None, None) => "somebody else's".to_owned(),
+    }
+}
+
+async fn ensure_network(client: &Client, stack: &Stack, spec: &NetworkSpec) -> Result<(), RuntimeError> {
+    let known = networks(client).await?;
+    if let Some(taken) = taken_network(&known, stack, spec) {
+        return Err(taken);
+    }
+    for network in known.iter().filter(|network| is_ours(network, stack)) {
+        if network.name.as_deref() == Some(spec.name.as_str()) {
             return Ok(());
         }
-        if is_named {
-            return Err(foreign("network", &spec.name, "change network.name in the manifest"));
-        }
-        if is_ours && has(compose_label::NETWORK, &spec.key) {
+        if has(network.labels.as_ref(), compose_label::NETWORK, &spec.key) {
             // The manifest named it otherwise before: two networks of one key
             // would leave it open which one a container joins.
             let old = network.name.as_deref().unwrap_or_default();
@@ -85,14 +146,8 @@ async fn ensure_network(client: &Client, stack: &Stack, spec: &NetworkSpec) -> R
 /// Creates a volume of the stack if it is not there.
 pub async fn ensure_volume(client: &Client, stack: &Stack, volume: &str) -> Result<(), RuntimeError> {
     let name = stack.volume_name(volume);
-    let call = client.docker.inspect_volume(&name);
-    if let Some(found) = or_absent(client.read(format!("inspecting volume {name}"), call).await)? {
-        let is_ours = found.labels.get(label::PROJECT) == Some(&stack.project);
-        return if is_ours {
-            Ok(())
-        } else {
-            Err(foreign("volume", &name, "change project in the manifest"))
-        };
+    if let Some(found) = existing_volume(client, &name).await? {
+        return taken_volume(&found, stack).map_or(Ok(()), Err);
     }
     let request = VolumeCreateRequest {
         name: Some(name.clone()),
@@ -101,12 +156,4 @@ pub async fn ensure_volume(client: &Client, stack: &Stack, volume: &str) -> Resu
     };
     client.change(format!("creating volume {name}"), client.docker.create_volume(request)).await?;
     Ok(())
-}
-
-/// What carries no label of this project is never used, changed or removed.
-fn foreign(kind: &str, name: &str, remedy: &str) -> RuntimeError {
-    RuntimeError::Engine {
-        doing: format!("creating {kind} {name}"),
-        reason: format!("there is a {kind} of this name that is not this project's; remove it or {remedy}"),
-    }
 }

@@ -58,9 +58,17 @@ impl Activity {
         self.announcements.iter().next_back()
     }
 
-    /// The operation that keeps others from starting.
+    /// The operation that keeps an action from starting.
     #[must_use]
-    pub fn blocking(&self) -> Option<&OperationView> {
+    pub fn blocking(&self, action: &Action) -> Option<&OperationView> {
+        let blocks = |operation: &&OperationView| {
+            operation.is_running() && !action.may_begin_beside(&operation.action)
+        };
+        self.operations.iter().rev().find(blocks)
+    }
+
+    /// The operation that changes something now.
+    fn changing(&self) -> Option<&OperationView> {
         self.operations
             .iter()
             .rev()
@@ -70,7 +78,7 @@ impl Activity {
     /// The operation that `cancel` would end.
     #[must_use]
     pub fn running(&self) -> Option<&OperationView> {
-        self.blocking().or_else(|| self.operations.iter().rev().find(|operation| operation.is_running()))
+        self.changing().or_else(|| self.operations.iter().rev().find(|operation| operation.is_running()))
     }
 
     /// Whether anything runs.

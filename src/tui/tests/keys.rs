@@ -307,7 +307,7 @@ fn an_operation_whose_end_was_missed_is_not_running_for_ever() {
     world.begin("op-2", Action::Validate);
     let resync = Resync { missed: 40, snapshot: Vec::new(), running: vec![OperationId("op-2".into())] };
     world.tell(Message::Resynced(resync));
-    assert!(world.state.activity.blocking().is_none());
+    assert!(world.state.activity.blocking(&Action::Deploy).is_none());
     let ends: Vec<_> = world.state.activity.operations.iter().map(|o| o.end.is_some()).collect();
     assert_eq!(ends, [true, false]);
     assert!(matches!(world.state.activity.operations.iter().next().unwrap().end, Some(End::Missed)));

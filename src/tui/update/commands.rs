@@ -77,7 +77,7 @@ pub fn ask(state: &mut State, ask: Ask) -> Vec<Effect> {
 
 /// Hands an action to the engine; while another one changes things, says so.
 pub fn dispatch(state: &mut State, action: Action) -> Vec<Effect> {
-    if let Some(blocking) = state.activity.blocking().filter(|_| action.is_mutating()) {
+    if let Some(blocking) = state.activity.blocking(&action) {
         let text = format!("busy: {} is running (Esc to cancel)", blocking.action.name());
         state.toasts.show(Tone::Warn, text, state.now.instant);
         return Vec::new();
