@@ -66,10 +66,11 @@ pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &R
                 biased;
                 () = context.cancel.cancelled() => return Err(Halt::Cancelled),
                 _ = leaving.quiet(context, stage, &step) => {}
+                () = nothing_serves(stage, slot.other()), if is_urgent => {}
             }
             let grace = leaving.grace(context, stage);
             step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
-            let noted = note_asked(context, stage, slot);
+            let noted = note_asked(context, stage, slot).await;
             let end = tokio::select! {
                 ended = runtime.stop(slot, grace) => {
                     ended?;
@@ -104,9 +105,11 @@ enum End {
     Urgent,
 }
 
-/// Notes that what was in a slot is asked to stop: no place to go back to.
-fn note_asked(context: &Context, stage: &Stage, slot: Slot) -> std::io::Result<()> {
-    let instance = stage.observed.in_slot(slot);
+/// Notes that what is in a slot is asked to stop: no place to go back to.
+async fn note_asked(context: &Context, stage: &Stage, slot: Slot) -> std::io::Result<()> {
+    // It may have come after the first look.
+    let now = stage.session.runtime.observe().await.ok();
+    let instance = now.as_ref().unwrap_or(&stage.observed).in_slot(slot);
     instance.map_or(Ok(()), |instance| context.core.journal.set_asked_to_stop(&instance.id))
 }
 
@@ -193,6 +196,8 @@ pub(super) async fn withdraw(context: &Context, stage: &Stage, slot: Slot, name:
             let _ = leaving.quiet(context, stage, &step).await;
             let grace = leaving.grace(context, stage);
             step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
+            // Only a command after a crash needs the note.
+            let _ = note_asked(context, stage, slot).await;
             stage.session.runtime.stop(slot, grace).await?;
             Ok(((), String::new()))
         })
@@ -222,7 +227,7 @@ pub(super) async fn stop(
     context
         .step_through(name, async |_| {
             // Only a command after a crash needs the note.
-            let _ = note_asked(context, stage, slot);
+            let _ = note_asked(context, stage, slot).await;
             stage.session.runtime.stop(slot, grace).await?;
             Ok(((), String::new()))
         })
