@@ -119,7 +119,10 @@ p99_latency := facts.p99_latency_ms if is_amount(facts.p99_latency_ms)
 
 error_rate := facts.error_rate if is_share(facts.error_rate)
 
-error_limit := limit.error_rate if is_kind(limit.error_rate, "share below 1")
+error_limit := limit.error_rate if {
+	is_share(limit.error_rate)
+	limit.error_rate < 1
+}
 
 # --- verdict -----------------------------------------------------------------
 
@@ -198,16 +201,12 @@ violations := [] if {
 # in any case: they show most of it, and the rest is asked for here.
 is_good if {
 	is_every_check_kept
+	are_facts_usual
 	seen := facts
 	seen.resets == 0
 	seen.vanished == 0
-	is_count(seen.errors)
 	is_count(seen.proxy_failures)
 	is_count(seen.proxy_timed_out)
-	is_amount(seen.window_seconds)
-	is_number(p99_latency)
-	is_array(seen.p99_bucket)
-	is_array(seen.latency_buckets)
 }
 
 # What is wrong; what counts most comes first.
@@ -291,7 +290,9 @@ checks := [
 # --- facts and limits that cannot be used ----------------------------------------
 
 # A share of 1 and more would let everything through: 5 was meant as 5 %, and 1 as 1 %.
-bad_limits := [violation |
+bad_limits := [] if {
+	are_limits_usual
+} else := [violation |
 	some name, kind in {"error_rate": "share below 1", "p99_latency_ms": "amount", "min_requests": "count"}
 	is_limit_asked_for(name)
 	value := limit_of(name)
@@ -304,12 +305,21 @@ bad_limits := [violation |
 	}
 ]
 
+# Then there is no need to ask for each of them.
+are_limits_usual if {
+	is_number(error_limit)
+	is_amount(limit.p99_latency_ms)
+	not "min_requests" in object.keys(limits)
+}
+
 # min_requests may be absent.
 is_limit_asked_for(name) if name != "min_requests"
 
 is_limit_asked_for("min_requests") if "min_requests" in object.keys(limits)
 
-bad_facts := [violation |
+bad_facts := [] if {
+	are_facts_usual
+} else := [violation |
 	some name, kind in required
 	value := object.get(given, name, absent)
 	not is_kind(value, kind)
@@ -323,6 +333,25 @@ bad_facts := [violation |
 		"limit": limit_of(name),
 	}
 ]
+
+# Of canaries that have figures: then there is no need to ask for each of them.
+are_facts_usual if {
+	is_measured
+	seen := facts
+	is_boolean(seen.healthy)
+	is_count(seen.restarts)
+	is_count(seen.oom_kills)
+	is_count(seen.resets)
+	is_count(seen.vanished)
+	is_number(requests)
+	is_number(error_rate)
+	is_count(seen.errors)
+	is_number(p99_latency)
+	is_array(seen.p99_bucket)
+	is_array(seen.latency_buckets)
+	is_amount(seen.window_seconds)
+	is_number(needed)
+}
 
 # A value of the wrong kind, as a message shows it.
 shown(value) := "absent" if {
@@ -605,7 +634,7 @@ default is_patient := false
 
 is_patient if {
 	facts.proxy_abandoned == []
-	facts.proxy_waiting in {[], null}
+	waits_none
 }
 
 is_patient if {
@@ -617,7 +646,11 @@ is_patient if {
 
 has_waits if facts.proxy_abandoned != []
 
-has_waits if not facts.proxy_waiting in {[], null}
+has_waits if not waits_none
+
+waits_none if facts.proxy_waiting == null
+
+waits_none if facts.proxy_waiting == []
 
 are_waits_known if {
 	are_waits(facts.proxy_abandoned)
@@ -774,13 +807,20 @@ is_settled if {
 	is_number(needed)
 	is_count(facts.settled_requests)
 	facts.settled_requests >= needed
+	is_none_hanging
+}
+
+is_none_hanging if facts.proxy_timed_out == 0
+
+is_none_hanging if {
+	facts.proxy_timed_out != 0
 	not is_hanging
 }
 
 is_hanging if {
 	is_number(error_limit)
 	is_count(facts.proxy_timed_out)
-	facts.proxy_timed_out > 0
+	is_count(facts.settled_requests)
 	facts.proxy_timed_out > error_limit * (facts.settled_requests + facts.proxy_timed_out)
 }
 

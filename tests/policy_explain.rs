@@ -101,7 +101,7 @@ fn a_recorded_fault_tells_its_next_step_and_an_old_one_that_its_kind_is_not_know
     let ran = run(folder.path(), &["--seq", "4"]);
     assert_eq!(ran.code, 0);
     assert!(
-        ran.out.contains("policy engine not running") && ran.out.contains("bring it back"),
+        ran.out.contains("policy engine not running") && ran.out.contains("start it (on Docker:"),
         "{}",
         ran.out
     );
