@@ -135,6 +135,7 @@ want_of_evidence := {
 	"process_vanished",
 	"proxy_unknown",
 	"abandoned_unknown",
+	"errors_unknown",
 	"requests_unsettled",
 }
 
@@ -169,6 +170,7 @@ comes_with_time(violation) if {
 		"process_restarted",
 		"process_vanished",
 		"abandoned_unknown",
+		"errors_unknown",
 	}
 }
 
@@ -207,6 +209,7 @@ is_good if {
 	seen.vanished == 0
 	is_count(seen.proxy_failures)
 	is_count(seen.proxy_timed_out)
+	seen.proxy_errors <= seen.errors
 }
 
 # What is wrong; what counts most comes first.
@@ -225,6 +228,7 @@ found := [violation |
 		too_many_errors,
 		too_slow,
 		abandoned_unclear,
+		errors_unclear,
 		unsettled,
 	]
 	some violation in group
@@ -535,8 +539,18 @@ proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken, seen
 	is_count(seen.proxy_errors)
 }
 
+# Scrape and log are read one after the other, so that a few may be in one of them
+# alone, however many there are: those are but a doubt.
+errors_may_differ := 5
+
+more_errors := max([facts.proxy_errors - facts.errors, 0]) if is_number(proxy_total)
+
 # The errors that the canary answered and did not count.
-uncounted := max([facts.proxy_errors - facts.errors, 0]) if is_number(proxy_total)
+uncounted := more_errors if {
+	more_errors > errors_may_differ
+} else := 0 if {
+	is_number(more_errors)
+}
 
 failed_for_sure := ((facts.errors + uncounted) + facts.proxy_failures) + facts.proxy_broken
 
@@ -546,7 +560,8 @@ has_no_proxy_failures if {
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
 	is_count(seen.proxy_errors)
-	seen.proxy_errors <= seen.errors
+	is_count(seen.errors)
+	seen.proxy_errors <= seen.errors + errors_may_differ
 }
 
 has_proxy_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
@@ -589,6 +604,27 @@ unanswered := [{
 	has_proxy_failures
 	is_number(error_limit)
 	not is_proxy_rate_kept
+]
+
+errors_unclear := [{
+	"code": "errors_unknown",
+	"message": sprintf("proxy_errors %v, errors %v%s: if the canary did not count them, the error rate is %s, above the limit %s%s", [
+		facts.proxy_errors,
+		facts.errors,
+		window,
+		share(precise((failed_for_sure + more_errors) / proxy_total, error_limit, 10000)),
+		share(error_limit),
+		origin_of("proxy"),
+	]),
+	"observed": facts.proxy_errors,
+	"limit": error_limit,
+} |
+	enough
+	is_error_rate_kept
+	is_proxy_rate_kept
+	uncounted == 0
+	more_errors > 0
+	failed_for_sure + more_errors > error_limit * proxy_total
 ]
 
 # What there is none of is left out, but for the first.

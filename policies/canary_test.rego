@@ -553,6 +553,17 @@ test_errors_that_the_canary_does_not_count_are_counted_by_the_proxy if {
 	])
 }
 
+test_a_few_errors_more_than_the_canary_counted_are_a_doubt if {
+	facts := changed({"errors": 2, "error_rate": 0.006667, "proxy_errors": 4})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "inconclusive", ["errors_unknown"])
+	decision.waiting_helps == true
+	decision.reasons[0] == concat(" ", [
+		"proxy_errors 4, errors 2 over the last 30 s: if the canary did not count them, the error rate is",
+		"0.0133 (1.33 %), above the limit 0.01 (1 %) (app-green)",
+	])
+}
+
 test_requests_that_wait_longer_than_the_limit_are_slow_ones if {
 	facts := changed({"proxy_waiting": [{"waited_ms": 12, "count": 3}, {"waited_ms": 6100, "count": 8}]})
 	decision := canary.decision with input as facts with data.thresholds as limits

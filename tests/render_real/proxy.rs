@@ -222,7 +222,9 @@ fn logs(world: &World) {
     let requests: Vec<&str> =
         failures.lines().map(|line| line.splitn(5, " | ").nth(4).unwrap_or(line)).collect();
     let long = format!("GET {}", long_path());
-    assert_eq!(requests, ["GET /cut HTTP/1.1", &long[..LONGEST_REQUEST]]);
+    assert_eq!(requests, ["GET /own-error HTTP/1.1", "GET /cut HTTP/1.1", &long[..LONGEST_REQUEST]]);
+    let own_error = failures.lines().next().unwrap();
+    assert!(own_error.split(" | ").nth(1).is_some_and(|what| what.contains(" error ")), "{own_error}");
 
     let access = world.log("access.log");
     let line = access.lines().find(|line| line.contains("/any/path")).unwrap();
