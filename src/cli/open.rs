@@ -8,7 +8,7 @@ use super::args::Common;
 use super::failure::Failure;
 use crate::clock::SystemClock;
 use crate::domain::Target;
-use crate::engine::{Engine, OpenError, Options, Project, RealParts};
+use crate::engine::{Engine, OpenError, Options, Project, RealParts, deployed_on};
 use crate::history::Actor;
 use crate::manifest::{Document, ManifestError};
 use crate::runtime::docker::{DockerOptions, DockerRuntime};
@@ -39,15 +39,21 @@ pub(super) async fn choose(common: &Common) -> Choice {
 
 /// The target that a manifest names. A manifest that cannot be used (a
 /// rollback must work in the middle of an edit) still tells it by a line of its
-/// own.
+/// own; without one it is where the folder's project is deployed, if that is one
+/// place.
 fn named_in(manifest: &Path) -> Option<Target> {
     if let Ok(document) = Document::load(manifest) {
         return document.manifest().target;
     }
     let text = std::fs::read_to_string(manifest).ok()?;
-    let named = text.lines().find_map(|line| line.strip_prefix("target:"))?.split('#').next()?.trim();
-    let named = named.trim_matches(['"', '\'']);
-    [Target::Local, Target::Docker].into_iter().find(|target| target.as_str() == named)
+    let line = text.lines().find_map(|line| line.strip_prefix("target:"));
+    let named =
+        line.and_then(|line| line.split('#').next()).map(|word| word.trim().trim_matches(['"', '\'']));
+    let of_file = named.and_then(|named| Target::ALL.into_iter().find(|target| target.as_str() == named));
+    of_file.or_else(|| {
+        let deployed = deployed_on(&Project::of(manifest).ok()?);
+        if let [only] = deployed[..] { Some(only) } else { None }
+    })
 }
 
 /// Reaches the Docker daemon, for no project in particular, and tells what it

@@ -52,6 +52,7 @@ pub use event::{
 pub use look_back::{REPLAY_TIMEOUT, Replayed};
 pub use measure::names as metric_names;
 pub use metrics::{GroupMetrics, NoWindow, Seen};
+pub use owner::deployed_on;
 pub use project::Project;
 pub use recall::{RecordedDecision, recorded_decision};
 pub use replay::{ChangedDecision, ReplayBy, ReplayError, ReplayEvent, ReplayOptions, ReplayReport, replay};

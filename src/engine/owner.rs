@@ -58,6 +58,13 @@ pub(super) fn refusal(core: &Core, action: Option<&Action>) -> Option<Stranger> 
     judge(&owner, &core.project, declared.as_deref(), goes_by_what_runs)
 }
 
+/// Where something of the project may be that is deployed from a folder; nowhere
+/// when none is.
+#[must_use]
+pub fn deployed_on(project: &Project) -> Vec<Target> {
+    owner(project).map(|owner| owner.targets).unwrap_or_default()
+}
+
 /// The project that is deployed from the folder, where it is known.
 pub(super) fn deployed_project(project: &Project) -> Option<String> {
     owner(project).filter(|owner| !owner.targets.is_empty()).map(|owner| owner.project)

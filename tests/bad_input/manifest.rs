@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::untouched::{Untouched, initialised};
+use super::world::World;
 
 /// Every command that needs a project.
 const COMMANDS: &[&[&str]] = &[
@@ -105,4 +106,25 @@ fn a_wrong_manifest_is_shown_with_its_line_and_nothing_begins(
         assert_eq!(lines.count(), 5, "{}", checks.out);
     }
     before.holds();
+}
+
+/// Whoever breaks the manifest of a running stack still sees what runs, and gets
+/// back or rid of it without naming the target anew.
+#[test]
+fn a_manifest_that_breaks_while_its_stack_runs_hides_nothing_of_it() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    let sound = world.read("manifest.yaml");
+    world.edit_manifest(|_| "services: [\n".to_owned());
+    let status = world.run(&["status", "--once"]).says("not valid YAML").says("mode          stable (");
+    assert!(!status.text().contains("nothing serves"), "{}", status.text());
+    assert!(status.out.lines().any(|line| line.starts_with("app-blue") && line.contains("healthy")));
+    world.run(&["logs"]).ends_with(0);
+    world.edit_manifest(|_| sound.clone());
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.edit_manifest(|_| "services: [\n".to_owned());
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/").json()["mode"], "stable");
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    assert!(world.run(&["status", "--once"]).out.contains("mode          not known"));
 }

@@ -100,6 +100,8 @@ pub(super) fn field(name: &str, value: &str) -> String {
 fn mode_line(view: &StatusView) -> String {
     match &view.live.release {
         Some(release) => format!("{} ({} {})", release.mode, release.image, release.version),
+        // Nobody looked.
+        None if !matches!(view.connection, Some(Connection::Up(_))) => "not known".into(),
         None => "nothing serves".into(),
     }
 }

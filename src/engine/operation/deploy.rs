@@ -77,9 +77,15 @@ pub(super) fn refuse_over_canary(stage: &Stage) -> Result<(), Halt> {
     if stage.beside(slot).is_none() && !would_bypass {
         return Ok(());
     }
+    let next = if stage.live().is_some_and(|(live, _)| live == slot) {
+        "end it first: `swiftdeploy promote stable` or `swiftdeploy rollback`"
+    } else {
+        // Left by an operation that was cut off: there is nothing to promote.
+        "it has no traffic; end it first: `swiftdeploy rollback`"
+    };
     Err(Halt::failed(
         format!("{} is a canary under test; a deployment would end the test unasked", stage.service(slot)),
-        "end it first: `swiftdeploy promote stable` or `swiftdeploy rollback`",
+        next,
     ))
 }
 

@@ -36,10 +36,12 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
         (slot, release)
     } else {
         let Some(destination) = destination(context, &stage, live.as_ref())? else {
-            return Err(Halt::failed(
-                "there is no earlier good release to go back to",
-                "correct the manifest and run `swiftdeploy deploy`",
-            ));
+            let next = if live.is_some() {
+                "what serves goes on; `swiftdeploy deploy` replaces it by what the manifest says"
+            } else {
+                "correct the manifest and run `swiftdeploy deploy`"
+            };
+            return Err(Halt::failed("there is no earlier good release to go back to", next));
         };
         if let Ok(then) = Document::parse(context.core.project.manifest(), destination.manifest.clone()) {
             stage.services = then.manifest().services.clone();

@@ -10,7 +10,6 @@ use rstest::rstest;
 
 use super::scenes;
 use super::world::World;
-use crate::engine::Connection;
 use crate::tui::command::Pane;
 use crate::tui::layout::{self, Wanted};
 use crate::tui::state::{Overlay, State, Toasts, Tone};
@@ -180,7 +179,7 @@ fn shown(state: &State) -> View {
         focus: state.focus,
         tab: state.tab,
         is_zoomed: state.is_zoomed,
-        has_banner: matches!(state.watch.connection, Connection::Down { .. }),
+        has_banner: crate::tui::view::header::has_banner(state),
     };
     let Some(areas) = layout::areas(state.size.0, state.size.1, wanted) else { return View::TooSmall };
     if let Some(top) = state.overlays.last() {

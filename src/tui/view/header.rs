@@ -144,15 +144,28 @@ fn chaos(state: &State, theme: &Theme) -> Option<Segment> {
     Some(Segment { spans: span(full), short: span(short), rank: 2 })
 }
 
-/// Says that the target is not reachable and when it is tried again.
+/// Whether something is wrong that no pane must hide.
+pub const fn has_banner(state: &State) -> bool {
+    matches!(state.watch.connection, Connection::Down { .. }) || matches!(state.watch.manifest, Some(Err(_)))
+}
+
+/// Says that the target is not reachable and when it is tried again, or why the
+/// manifest cannot be used.
 pub fn banner(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
-    let Connection::Down { reason, retry_in } = &state.watch.connection else { return };
-    let told = state.watch.connection_at.unwrap_or(state.now.instant);
-    let waited = state.now.instant.saturating_duration_since(told);
-    let left = retry_in.saturating_sub(waited).as_secs_f64().ceil();
-    let retry = if left > 0.0 { format!("retrying in {left:.0} s") } else { "retrying now".to_owned() };
-    let target = state.header.target;
-    let line = format!(" ✗ {target}: not reachable, {retry} · {}", text::clean(reason));
+    let line = match (&state.watch.connection, &state.watch.manifest) {
+        (Connection::Down { reason, retry_in }, _) => {
+            let told = state.watch.connection_at.unwrap_or(state.now.instant);
+            let waited = state.now.instant.saturating_duration_since(told);
+            let left = retry_in.saturating_sub(waited).as_secs_f64().ceil();
+            let retry =
+                if left > 0.0 { format!("retrying in {left:.0} s") } else { "retrying now".to_owned() };
+            let target = state.header.target;
+            format!(" ✗ {target}: not reachable, {retry} · {}", text::clean(reason))
+        }
+        // The rest stands in the pane of the manifest.
+        (_, Some(Err(error))) => format!(" ✗ {}", text::clean(error.lines().next().unwrap_or_default())),
+        _ => return,
+    };
     let line = text::left(&line, usize::from(area.width));
     frame.render_widget(Paragraph::new(Line::styled(line, theme.banner)), area);
 }

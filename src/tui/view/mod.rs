@@ -7,7 +7,7 @@ mod activity;
 mod chaos;
 mod containers;
 mod footer;
-mod header;
+pub(super) mod header;
 mod manifest;
 mod overlay;
 mod panel;
@@ -20,8 +20,6 @@ mod traffic;
 pub use panel::{frame_box, render};
 
 use ratatui::Frame;
-
-use crate::engine::Connection;
 
 use super::command::Pane;
 use super::keymap;
@@ -73,7 +71,7 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) -> Measured {
         focus: state.focus,
         tab: state.tab,
         is_zoomed: state.is_zoomed,
-        has_banner: matches!(state.watch.connection, Connection::Down { .. }),
+        has_banner: header::has_banner(state),
     };
     let Some(areas) = layout::areas(screen.width, screen.height, wanted) else {
         small::draw(frame, &theme);
