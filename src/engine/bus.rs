@@ -211,7 +211,9 @@ impl Engine {
     pub async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, String> {
         self.allowed()?;
         let told = |error: &crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
-        let document = self.core.document().map_err(|error| error.to_string())?;
+        // Logs are read in the middle of an edit too.
+        let document = self.core.document().or_else(|error| self.core.deployed_document().ok_or(error));
+        let document = document.map_err(|error| error.to_string())?;
         let session = self.core.session(document.manifest()).await.map_err(|error| told(&error))?;
         session.runtime.logs(request).await.map_err(|error| told(&error))
     }

@@ -25,7 +25,7 @@ use super::state::{Connection, GateView, Live, Reading, Sample};
 use super::violation;
 use crate::domain::{Mode, Release};
 use crate::history::{Entry, HistoryError};
-use crate::manifest::{Document, GatePoint, Manifest, ManifestError};
+use crate::manifest::{GatePoint, Manifest, ManifestError};
 use crate::policy::{Decision, PolicyBundle};
 use crate::runtime::{Observed, RuntimeError, RuntimeEvent};
 use crate::telemetry::{MeasureFault, WindowFault};
@@ -64,19 +64,6 @@ pub(super) async fn run(core: Arc<Core>, interval: Option<Duration>, stop: Cance
     }
 }
 
-/// The manifest, or why it cannot be used in its folder, and what to do.
-fn usable(core: &Core) -> Result<Document, String> {
-    let document = core.document().map_err(|error| match &error {
-        // Its lines are shown, and read again as soon as they are saved.
-        ManifestError::Invalid { .. } => error.to_string(),
-        _ => format!("{error}\nnext: {}", error.next_step()),
-    })?;
-    match owner::refusal(core, None) {
-        None => Ok(document),
-        Some(stranger) => Err(format!("{}\nnext: {}", stranger.error, stranger.next)),
-    }
-}
-
 /// Looks at the stack whenever it is told to; remembers between two looks
 /// which policies were violated.
 pub struct Looker {
@@ -100,7 +87,12 @@ impl Looker {
     /// Looks at everything and tells it; gives the time until the next look.
     pub async fn look(&mut self) -> Duration {
         let core = Arc::clone(&self.core);
-        let document = match usable(&core) {
+        if let Some(stranger) = owner::refusal(&core, None) {
+            let told = format!("{}\nnext: {}", stranger.error, stranger.next);
+            core.tell_state(StateEvent::Manifest(Err(told)));
+            return self.interval.unwrap_or(DEFAULT_INTERVAL);
+        }
+        let document = match core.document() {
             Ok(document) => {
                 let manifest = document.manifest();
                 core.tell_state(StateEvent::Manifest(match self.unrecorded.take() {
@@ -111,7 +103,12 @@ impl Looker {
                 core.tell_state(StateEvent::Generated(generated));
                 document
             }
-            Err(told) => {
+            Err(error) => {
+                let told = match &error {
+                    // Its lines are shown, and read again as soon as they are saved.
+                    ManifestError::Invalid { .. } => error.to_string(),
+                    _ => format!("{error}\nnext: {}", error.next_step()),
+                };
                 core.tell_state(StateEvent::Manifest(Err(told)));
                 // What runs does not depend on what is being written.
                 let Some(deployed) = core.deployed_document() else {
