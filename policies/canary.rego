@@ -584,6 +584,13 @@ is_proxy_rate_kept if {
 	proxy_error_rate <= error_limit
 } else := false
 
+# One that timed out or broke off the canary may have counted as an error as well:
+# then it is one failure, and not two.
+may_be_counted_twice := min([facts.errors, facts.proxy_timed_out + facts.proxy_broken]) if {
+	is_number(proxy_total)
+	is_count(facts.proxy_timed_out)
+}
+
 # The sample is what the proxy sent: a canary that answers nothing at all has
 # enough of it.
 unanswered := [{
@@ -603,10 +610,32 @@ unanswered := [{
 	proxy_total >= needed
 	has_proxy_failures
 	is_number(error_limit)
-	not is_proxy_rate_kept
+	failed_for_sure - may_be_counted_twice > error_limit * proxy_total
 ]
 
-errors_unclear := [{
+errors_unclear := array.concat(errors_uncounted, errors_twice)
+
+errors_twice := [{
+	"code": "errors_unknown",
+	"message": sprintf("%s, errors %v%s: if none of them is counted twice, the error rate is %s, above the limit %s%s", [
+		failures_shown,
+		facts.errors,
+		window,
+		share(precise(proxy_error_rate, error_limit, 10000)),
+		share(error_limit),
+		origin_of("proxy"),
+	]),
+	"observed": proxy_error_rate,
+	"limit": error_limit,
+} |
+	enough
+	is_error_rate_kept
+	is_number(proxy_error_rate)
+	not is_proxy_rate_kept
+	failed_for_sure - may_be_counted_twice <= error_limit * proxy_total
+]
+
+errors_uncounted := [{
 	"code": "errors_unknown",
 	"message": sprintf("proxy_errors %v, errors %v%s: if the canary did not count them, the error rate is %s, above the limit %s%s", [
 		facts.proxy_errors,
@@ -711,8 +740,8 @@ given_up_after(bound) := sum([waiting.count |
 	waiting.waited_ms > bound
 ])
 
-# Of this window alone: what came before it and still waits has been in windows
-# before. As many as timed out in this one came before it too, and stand for as
+# Of a time as long as the window, the last in which it could have waited so long:
+# what is older has been counted before. As many as timed out in this one came before it too, and stand for as
 # many of those that wait: they are errors already.
 still_wait_after(bound) := max([0, waiting_after(bound) - facts.proxy_timed_out]) if {
 	is_count(facts.proxy_timed_out)
@@ -722,7 +751,7 @@ waiting_after(bound) := sum([waiting.count |
 	is_array(facts.proxy_waiting)
 	some waiting in facts.proxy_waiting
 	waiting.waited_ms > bound
-	waiting.waited_ms <= window_ms
+	waiting.waited_ms <= bound + window_ms
 ])
 
 window_ms := facts.window_seconds * 1000 if is_amount(facts.window_seconds)
@@ -1239,7 +1268,10 @@ is_waiting_notable if late > 0
 
 note_waiting := "" if {
 	not is_array(facts.proxy_waiting)
-} else := sprintf(" and %v wait for an answer", [waiting_after(-1)])
+} else := sprintf(" and %v wait for an answer", [sum([waiting.count |
+	some waiting in facts.proxy_waiting
+	is_count(waiting.count)
+])])
 
 # How much the sample can show; a limit is on what was seen.
 note_confidence := [sprintf("note: with %v %% confidence the true error_rate is at most %s", [

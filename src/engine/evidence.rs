@@ -2,12 +2,16 @@
 //! instances, and the requests that only the proxy saw. Looked at the same way
 //! by the watch, a gate that is asked, and a promotion.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::core::Core;
 use super::facts::{self, CanaryEvidence};
 use super::measure::{Unmeasured, group_window};
+use super::metrics::p99_limit;
 use super::session::Session;
+use super::stage::longest_request;
 use crate::domain::stack::Role;
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::Manifest;
@@ -90,10 +94,13 @@ pub(super) async fn of_canary(
     let now = core.clock.wall();
     let since = begin(canary, manifest, now);
     let unanswered = session.runtime.unanswered(canary.slot, since).await.map_err(|error| error.to_string());
+    // An edit of the timeout counts only once the proxy has it.
+    let longest = longest_request(core, manifest);
     let evidence = CanaryEvidence {
         instances: &canary.instances,
         measured: &canary.measured,
-        settled: settled(core, manifest, canary, unanswered.as_ref().ok(), now),
+        settled: settled(core, canary, unanswered.as_ref().ok(), now - age(longest)),
+        longest_request: longest,
         unanswered: &unanswered,
         stable: stable.and_then(|look| look.measured.as_ref().ok()),
     };
@@ -101,23 +108,24 @@ pub(super) async fn of_canary(
 }
 
 /// How many requests of the canary were answered, of which none that came beside
-/// them hangs unseen: all of the window, where the proxy tells which ones wait.
-fn settled(
-    core: &Core,
-    manifest: &Manifest,
-    canary: &SlotLook,
-    seen: Option<&Unanswered>,
-    now: DateTime<Utc>,
-) -> Option<u64> {
+/// them hangs unseen: those until the moment from which on one may still hang, or
+/// all of the window, where the proxy tells which ones wait and the window is long
+/// enough to see how many of them wait longer than they may.
+fn settled(core: &Core, canary: &SlotLook, seen: Option<&Unanswered>, until: DateTime<Utc>) -> Option<u64> {
     let measured = canary.measured.as_ref().ok()?;
-    if seen.is_some_and(|seen| seen.waiting.is_some()) {
+    let is_short = p99_limit(core).is_some_and(|limit| limit * 2.0 > measured.window.as_secs_f64() * 1e3);
+    if seen.is_some_and(|seen| seen.waiting.is_some()) && !is_short {
         return Some(measured.requests);
     }
-    Some(core.measurements.settled(&canary.instances, manifest, now, measured.window))
+    Some(core.measurements.settled(&canary.instances, until, measured.window))
+}
+
+fn age(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
 /// When the window began.
 fn begin(canary: &SlotLook, manifest: &Manifest, now: DateTime<Utc>) -> DateTime<Utc> {
     let length = canary.measured.as_ref().map_or(manifest.canary.window, |measured| measured.window);
-    now - TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
+    now - age(length)
 }

@@ -2,6 +2,8 @@
 //! a limit here, and nothing is rounded: limits are in `policies/data.json`,
 //! comparisons and the rounding of messages in Rego.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
@@ -57,6 +59,8 @@ pub(super) struct CanaryEvidence<'a> {
     pub measured: &'a Result<Measured, Unmeasured>,
     /// What only the proxy saw of them in the window, or why that is not known.
     pub unanswered: &'a Result<Unanswered, String>,
+    /// How long a request may hang until the proxy ends it.
+    pub longest_request: Duration,
     /// Requests that were answered so long ago that those beside them cannot hang
     /// unseen; `None` where nothing is measured.
     pub settled: Option<u64>,
@@ -91,7 +95,7 @@ pub(super) fn canary(evidence: &CanaryEvidence<'_>, manifest: &Manifest, now: Da
         "proxy_broken": seen.map(|seen| seen.broken),
         "proxy_abandoned": seen.map(|seen| waits(&seen.abandoned)),
         "proxy_waiting": seen.map(|seen| seen.waiting.as_ref().map(waits)),
-        "proxy_timeout_seconds": manifest.nginx.proxy_timeout.as_secs_f64(),
+        "proxy_timeout_seconds": evidence.longest_request.as_secs_f64(),
         "settled_requests": evidence.settled,
         "proxy_error": evidence.unanswered.as_ref().err(),
         "source": source,

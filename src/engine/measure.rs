@@ -139,16 +139,8 @@ impl Measurements {
     }
 
     /// How many requests these instances of one group are known to have answered
-    /// in the time of this length that ended when requests came that may hang
-    /// until `now`: at least so many.
-    pub(super) fn settled(
-        &self,
-        instances: &[Instance],
-        manifest: &Manifest,
-        now: DateTime<Utc>,
-        length: Duration,
-    ) -> u64 {
-        let until = now - age(manifest.nginx.proxy_timeout);
+    /// in the time of this length that ended at a moment: at least so many.
+    pub(super) fn settled(&self, instances: &[Instance], until: DateTime<Utc>, length: Duration) -> u64 {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let known = instances.first().and_then(|first| recent.get(&group(first)));
         let started = instances.iter().map(|instance| (instance.id.as_str(), instance.started_at));

@@ -147,7 +147,7 @@ fn of_durations(core: &Core, manifest: &Manifest, instances: &[Instance]) -> Vec
 
 /// The limit as the policies on disk have it; none when there is none that
 /// they could use, which they say themselves.
-fn p99_limit(core: &Core) -> Option<f64> {
+pub(super) fn p99_limit(core: &Core) -> Option<f64> {
     let bundle = PolicyBundle::load(&core.project.policies()).ok()?;
     bundle.thresholds()["p99_latency_ms"].as_f64()
 }

@@ -61,7 +61,7 @@ pub(super) fn stack_files(core: &Core, manifest: &Manifest) -> Result<StackFiles
 
 /// The longest `nginx.proxy_timeout` under which a request that is under way may
 /// have come: an edit counts only for those after it.
-fn longest_request(core: &Core, declared: &Manifest) -> Duration {
+pub(super) fn longest_request(core: &Core, declared: &Manifest) -> Duration {
     let timeout = |text: String| {
         let document = Document::parse(core.project.manifest(), text).ok()?;
         Some(document.manifest().nginx.proxy_timeout)
