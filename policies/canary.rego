@@ -525,8 +525,8 @@ out_of_memory := [{
 # --- requests that only the proxy saw fail: unanswered, broken off, not counted ------
 
 # A request that got no answer is nothing that the canary counts: a process that is
-# gone counts nothing. Where the proxy gave up first it may stand in both figures,
-# which is on the safe side. One whose answer broke off the canary may have counted
+# gone counts nothing. Where the proxy gave up first it may stand in both figures
+# (see `may_be_counted_twice`). One whose answer broke off the canary may have counted
 # as answered or not at all: it is taken for one of those that it counted. Errors
 # that it answered are the same in both figures, and it may have missed some.
 proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken, seen.proxy_errors]) if {

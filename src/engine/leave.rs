@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::action::Action;
-use super::context::{Context, Step};
+use super::context::{Context, Found, Step};
 use super::faults;
 use super::halt::Halt;
 use super::shift::LOOK;
@@ -196,14 +196,19 @@ pub(super) async fn withdraw(context: &Context, stage: &Stage, slot: Slot, name:
             let _ = leaving.quiet(context, stage, &step).await;
             let grace = leaving.grace(context, stage);
             step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
-            // Only a command after a crash needs the note.
-            let _ = note_asked(context, stage, slot).await;
-            stage.session.runtime.stop(slot, grace).await?;
-            Ok(((), String::new()))
+            end(context, stage, slot, grace).await
         })
         .await?;
     settle_faults(context, stage).await;
     Ok(())
+}
+
+/// Asks what is in a slot to end, and ends it after the grace.
+async fn end(context: &Context, stage: &Stage, slot: Slot, grace: Duration) -> Found<()> {
+    // Only a command after a crash needs the note.
+    let _ = note_asked(context, stage, slot).await;
+    stage.session.runtime.stop(slot, grace).await?;
+    Ok(((), String::new()))
 }
 
 /// Retires whatever runs beside the slot that serves now.
@@ -224,14 +229,7 @@ pub(super) async fn stop(
     grace: Duration,
     name: &str,
 ) -> Result<(), Halt> {
-    context
-        .step_through(name, async |_| {
-            // Only a command after a crash needs the note.
-            let _ = note_asked(context, stage, slot).await;
-            stage.session.runtime.stop(slot, grace).await?;
-            Ok(((), String::new()))
-        })
-        .await?;
+    context.step_through(name, async |_| end(context, stage, slot, grace).await).await?;
     settle_faults(context, stage).await;
     Ok(())
 }
