@@ -115,6 +115,10 @@ limit_of(name) := plain(object.get(limits, name, null))
 # the time of a decision.
 requests := facts.requests if is_count(facts.requests)
 
+errors := facts.errors if is_count(facts.errors)
+
+proxy_errors := facts.proxy_errors if is_count(facts.proxy_errors)
+
 p99_latency := facts.p99_latency_ms if is_amount(facts.p99_latency_ms)
 
 error_rate := facts.error_rate if is_share(facts.error_rate)
@@ -123,6 +127,10 @@ error_limit := limit.error_rate if {
 	is_share(limit.error_rate)
 	limit.error_rate < 1
 }
+
+p99_limit := limit.p99_latency_ms if is_amount(limit.p99_latency_ms)
+
+window_seconds := facts.window_seconds if is_amount(facts.window_seconds)
 
 # --- verdict -----------------------------------------------------------------
 
@@ -150,9 +158,18 @@ verdict := "pass" if {
 	count(violations) > 0
 }
 
+# What `checks` shows, one after the other.
 is_every_check_kept if {
 	count(checks) == 9
-	every check in checks { check.ok == true }
+	enough
+	is_error_rate_kept
+	p99.state == "kept"
+	is_proxy_rate_kept
+	facts.healthy == true
+	facts.restarts == 0
+	facts.oom_kills == 0
+	is_patient
+	is_settled
 }
 
 # Whether everything that is wanting comes with time: requests, the length of
@@ -203,13 +220,15 @@ violations := [] if {
 # in any case: they show most of it, and the rest is asked for here.
 is_good if {
 	is_every_check_kept
-	are_facts_usual
 	seen := facts
 	seen.resets == 0
 	seen.vanished == 0
-	is_count(seen.proxy_failures)
+	proxy_errors <= errors
 	is_count(seen.proxy_timed_out)
-	seen.proxy_errors <= seen.errors
+	is_number(p99_latency)
+	is_array(seen.p99_bucket)
+	is_array(seen.latency_buckets)
+	is_number(window_seconds)
 }
 
 # What is wrong; what counts most comes first.
@@ -312,7 +331,7 @@ bad_limits := [] if {
 # Then there is no need to ask for each of them.
 are_limits_usual if {
 	is_number(error_limit)
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 	not "min_requests" in object.keys(limits)
 }
 
@@ -349,11 +368,11 @@ are_facts_usual if {
 	is_count(seen.vanished)
 	is_number(requests)
 	is_number(error_rate)
-	is_count(seen.errors)
+	is_number(errors)
 	is_number(p99_latency)
 	is_array(seen.p99_bucket)
 	is_array(seen.latency_buckets)
-	is_amount(seen.window_seconds)
+	is_number(window_seconds)
 	is_number(needed)
 }
 
@@ -529,14 +548,12 @@ out_of_memory := [{
 # (see `may_be_counted_twice`). One whose answer broke off the canary may have counted
 # as answered or not at all: it is taken for one of those that it counted. Errors
 # that it answered are the same in both figures, and it may have missed some.
-proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken, seen.proxy_errors]) if {
+proxy_total := seen.proxy_failures + max([requests, seen.proxy_broken, proxy_errors]) if {
 	is_measured
 	seen := facts
-	is_count(seen.requests)
-	is_count(seen.errors)
+	is_number(errors)
 	is_count(seen.proxy_failures)
 	is_count(seen.proxy_broken)
-	is_count(seen.proxy_errors)
 }
 
 # Scrape and log are read one after the other, so that a few may be in one of them
@@ -546,7 +563,9 @@ errors_may_differ := 5
 more_errors := max([facts.proxy_errors - facts.errors, 0]) if is_number(proxy_total)
 
 # The errors that the canary answered and did not count.
-uncounted := more_errors if {
+uncounted := 0 if {
+	has_no_proxy_failures
+} else := more_errors if {
 	more_errors > errors_may_differ
 } else := 0 if {
 	is_number(more_errors)
@@ -559,9 +578,7 @@ has_no_proxy_failures if {
 	seen := facts
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
-	is_count(seen.proxy_errors)
-	is_count(seen.errors)
-	seen.proxy_errors <= seen.errors + errors_may_differ
+	proxy_errors <= errors + errors_may_differ
 }
 
 has_proxy_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
@@ -591,6 +608,10 @@ may_be_counted_twice := min([facts.errors, facts.proxy_timed_out + facts.proxy_b
 	is_count(facts.proxy_timed_out)
 }
 
+# A quotient here as everywhere else: a product is rounded on another side, and one
+# of 1000 was above a limit of 0.001.
+surely_failed := (failed_for_sure - may_be_counted_twice) / proxy_total if proxy_total > 0
+
 # The sample is what the proxy sent: a canary that answers nothing at all has
 # enough of it.
 unanswered := [{
@@ -610,7 +631,7 @@ unanswered := [{
 	proxy_total >= needed
 	has_proxy_failures
 	is_number(error_limit)
-	failed_for_sure - may_be_counted_twice > error_limit * proxy_total
+	surely_failed > error_limit
 ]
 
 errors_unclear := array.concat(errors_uncounted, errors_twice)
@@ -632,7 +653,7 @@ errors_twice := [{
 	is_error_rate_kept
 	is_number(proxy_error_rate)
 	not is_proxy_rate_kept
-	failed_for_sure - may_be_counted_twice <= error_limit * proxy_total
+	surely_failed <= error_limit
 ]
 
 errors_uncounted := [{
@@ -641,7 +662,7 @@ errors_uncounted := [{
 		facts.proxy_errors,
 		facts.errors,
 		window,
-		share(precise((failed_for_sure + more_errors) / proxy_total, error_limit, 10000)),
+		share(precise(with_uncounted, error_limit, 10000)),
 		share(error_limit),
 		origin_of("proxy"),
 	]),
@@ -653,11 +674,15 @@ errors_uncounted := [{
 	is_proxy_rate_kept
 	uncounted == 0
 	more_errors > 0
-	failed_for_sure + more_errors > error_limit * proxy_total
+	with_uncounted > error_limit
 ]
 
+with_uncounted := (failed_for_sure + more_errors) / proxy_total if proxy_total > 0
+
 # What there is none of is left out, but for the first.
-failures_shown := concat(", ", [shown_fact |
+failures_shown := sprintf("proxy_failures %v", [facts.proxy_failures]) if {
+	has_no_proxy_failures
+} else := concat(", ", [shown_fact |
 	some name in ["proxy_failures", "proxy_broken", "proxy_errors"]
 	is_failure_shown(name)
 	shown_fact := sprintf("%s %v", [name, facts[name]])
@@ -729,10 +754,14 @@ is_waiting_known if are_waits(facts.proxy_waiting)
 are_waits(list) if {
 	is_array(list)
 	every waiting in list {
-		is_amount(waiting.waited_ms)
+		waiting.waited_ms >= 0
+		waiting.waited_ms <= longest_wait
 		is_count(waiting.count)
 	}
 }
+
+# Longer than anything waits. What lies between two numbers is one (see `is_share`).
+longest_wait := 1000000000000000
 
 given_up_after(bound) := sum([waiting.count |
 	is_array(facts.proxy_abandoned)
@@ -754,16 +783,16 @@ waiting_after(bound) := sum([waiting.count |
 	waiting.waited_ms <= bound + window_ms
 ])
 
-window_ms := facts.window_seconds * 1000 if is_amount(facts.window_seconds)
+window_ms := window_seconds * 1000
 
 waited_longer_than(bound) := given_up_after(bound) + still_wait_after(bound)
 
 default late := 0
 
-late := waited_longer_than(limit.p99_latency_ms) if {
+late := waited_longer_than(p99_limit) if {
 	has_waits
 	are_waits_known
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 }
 
 default late_rate := null
@@ -793,7 +822,7 @@ abandoned := [{
 	is_late_rate_high
 ]
 
-were_late := without_answer(limit.p99_latency_ms, "the limit of p99_latency_ms")
+were_late := without_answer(p99_limit, "the limit of p99_latency_ms")
 
 without_answer(bound, meaning) := sprintf(
 	"%s of %v requests%s: their clients gave up without an answer after more than %v ms, %s",
@@ -832,7 +861,7 @@ doubt_of_errors := [sprintf("%s; whether they fail is not known, and with them t
 ]) |
 	late > 0
 	is_number(error_limit)
-	failed_for_sure + late > error_limit * (proxy_total + late)
+	(failed_for_sure + late) / (proxy_total + late) > error_limit
 ]
 
 # The slow ones that the histogram has may be others.
@@ -886,7 +915,8 @@ is_hanging if {
 	is_number(error_limit)
 	is_count(facts.proxy_timed_out)
 	is_count(facts.settled_requests)
-	facts.proxy_timed_out > error_limit * (facts.settled_requests + facts.proxy_timed_out)
+	facts.proxy_timed_out > 0
+	facts.proxy_timed_out / (facts.settled_requests + facts.proxy_timed_out) > error_limit
 }
 
 unsettled := [{
@@ -929,7 +959,7 @@ no_proxy_log := [{
 is_proxy_known if {
 	is_count(facts.proxy_failures)
 	is_count(facts.proxy_timed_out)
-	is_count(facts.proxy_errors)
+	is_number(proxy_errors)
 	is_count(facts.proxy_broken)
 	are_waits_known
 }
@@ -1000,10 +1030,10 @@ origin_of_error := sprintf(" (%s)", [instance]) if {
 
 limits_beside := sprintf("; the limits are error_rate %s and p99_latency_ms %v ms", [
 	share(error_limit),
-	limit.p99_latency_ms,
+	p99_limit,
 ]) if {
 	is_number(error_limit)
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 } else := ""
 
 # At least one: no requests means no data, not 0 %.
@@ -1035,7 +1065,7 @@ too_few := [{
 	"limit": needed,
 } |
 	is_measured
-	is_count(facts.requests)
+	is_number(requests)
 	is_number(needed)
 	not enough
 ]
@@ -1079,10 +1109,10 @@ too_slow := [{
 	"code": code,
 	"message": p99.message,
 	"observed": facts.p99_latency_ms,
-	"limit": limit.p99_latency_ms,
+	"limit": p99_limit,
 } |
 	enough
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 	code := {"high": "p99_high", "unknown": "p99_unknown"}[p99.state]
 ]
 
@@ -1111,14 +1141,14 @@ is_surely_high(more) if (edge.within + more) * 100 < (edge.total + more) * 99
 surely_within := max([bucket.count |
 	some bucket in buckets
 	is_number(bucket.le_ms)
-	bucket.le_ms <= limit.p99_latency_ms
+	bucket.le_ms <= p99_limit
 ]) if {
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 }
 
 # How many durations the histogram has; undefined without any.
 durations := total if {
-	total := max([bucket.count | some bucket in buckets; bucket.le_ms == null])
+	total := max(counts_at(null))
 	total > 0
 }
 
@@ -1131,29 +1161,32 @@ p99 := {"state": "unknown", "message": p99_of_few} if {
 } else := {"state": "high", "message": p99_by_edge("above")} if {
 	edge.within * 100 < edge.total * 99
 } else := {"state": "high", "message": p99_beyond(", and so above the limit")} if {
-	is_amount(limit.p99_latency_ms)
-	p99_highest_bound >= limit.p99_latency_ms
+	p99_highest_bound >= p99_limit
 } else := {"state": "unknown", "message": p99_beyond("; it is not known whether it is above the limit")} if {
 	is_number(p99_highest_bound)
 } else := {"state": "high", "message": p99_estimated("above")} if {
-	is_amount(facts.p99_latency_ms)
-	is_amount(limit.p99_latency_ms)
-	facts.p99_latency_ms > limit.p99_latency_ms
+	p99_latency > p99_limit
 } else := {"state": "kept", "message": p99_estimated("at or below")} if {
-	is_amount(facts.p99_latency_ms)
-	is_amount(limit.p99_latency_ms)
-	facts.p99_latency_ms <= limit.p99_latency_ms
+	p99_latency <= p99_limit
 	is_bounded
 } else := {"state": "unknown", "message": p99_absent}
 
 # Undefined without a limit, an edge at it, or anything counted.
 edge := {"within": min(within), "total": total} if {
 	is_measured
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 	total := durations
-	within := [bucket.count | some bucket in buckets; bucket.le_ms == limit.p99_latency_ms]
+	within := counts_at(p99_limit)
 	max(within) <= total
 }
+
+# What the buckets with this edge counted.
+counts_at(bound) := [bucket.count |
+	is_array(facts.latency_buckets)
+	some bucket in facts.latency_buckets
+	bucket.le_ms == bound
+	is_amount(bucket.count)
+]
 
 # What is no list has no buckets.
 buckets := [bucket |
@@ -1258,7 +1291,7 @@ note_abandoned := [sprintf("note: %v requests were given up by their clients%s, 
 ]) |
 	is_waiting_notable
 	are_waits_known
-	is_amount(limit.p99_latency_ms)
+	is_number(p99_limit)
 ]
 
 # Some always wait where there is traffic.
@@ -1306,8 +1339,8 @@ stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latenc
 	is_amount(facts.stable.p99_latency_ms)
 } else := ""
 
-window := sprintf(" over the last %v s", [rounded(facts.window_seconds, 10)]) if {
-	is_amount(facts.window_seconds)
+window := sprintf(" over the last %v s", [rounded(window_seconds, 10)]) if {
+	is_number(window_seconds)
 } else := ""
 
 origin := sprintf(" (%s)", [facts.source]) if {

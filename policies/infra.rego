@@ -84,8 +84,8 @@ violations := [violation |
 violation_of(check, _) := {
 	"code": "limits_missing",
 	"message": sprintf(
-		"%s %s cannot be judged%s: thresholds.%s in data.json is %s, and must be a number from 0",
-		[check.fact, shown(check.observed), origin(check.fact), check.fact, shown(check.limit)],
+		"%s%s cannot be judged%s: thresholds.%s in data.json is %s, and must be a number from 0",
+		[check.fact, known(check.observed), origin(check.fact), check.fact, shown(check.limit)],
 	),
 	"observed": check.observed,
 	"limit": check.limit,
@@ -113,6 +113,10 @@ violation_of(check, code) := {
 	usable(check.observed)
 	not check.ok
 }
+
+known(value) := "" if {
+	is_null(value)
+} else := sprintf(" %s", [shown(value)])
 
 # A value of whatever kind, as a message shows it.
 shown(value) := "absent" if {

@@ -89,6 +89,14 @@ test_denies_missing_limits if {
 	denies(decision, ["limits_missing"])
 }
 
+test_says_which_limit_is_missing_without_facts_too if {
+	decision := infra.decision with input as {} with data.thresholds as {"cpu_load": "2"}
+	decision.reasons == [
+		"disk_free_gb cannot be judged: thresholds.disk_free_gb in data.json is absent, and must be a number from 0",
+		"cpu_load cannot be judged: thresholds.cpu_load in data.json is the text 2, and must be a number from 0",
+	]
+}
+
 test_denies_limits_that_are_no_object if {
 	decision := infra.decision with input as roomy with data.thresholds as [10, 2.0]
 	denies(decision, ["limits_missing", "limits_missing"])

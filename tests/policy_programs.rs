@@ -184,6 +184,23 @@ async fn programs_interpreter_and_search_give_the_same_answers() {
     }
 }
 
+/// So many that the program ends before it has looked at all of them.
+#[tokio::test]
+async fn more_than_the_program_may_look_at_gets_the_same_answer() {
+    let data = json!({ "thresholds": limits()[0] });
+    let ways = [with_text(&data, |text| text), with_text(&data, |text| format!("{text}\n# Interpreted.\n"))];
+    let [program, interpreted] = ways.each_ref().map(Policies::embedded);
+    let mut facts = good_canary();
+    let waits: Vec<Value> = (0..4000).map(|waited| json!({"waited_ms": waited, "count": 1})).collect();
+    facts["proxy_waiting"] = waits.clone().into();
+    facts["proxy_abandoned"] = waits.into();
+    for _ in 0..2 {
+        let answer = said(&program.ask("canary", &facts).await);
+        assert_eq!(answer, said(&interpreted.ask("canary", &facts).await));
+        assert_eq!(answer["violations"][0]["code"], "proxy_abandoned", "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn opa_gives_the_answers_of_the_programs() {
     let Some(binary) = real_opa() else { return };

@@ -38,8 +38,9 @@ pub struct EmbeddedEngine {
 #[derive(Clone)]
 pub(super) struct Compiled {
     revision: String,
-    /// `None` where there is nothing but what is shipped.
-    interpreter: Option<Interpreter>,
+    /// `None` while there was no need of it: where there is nothing but what is
+    /// shipped, and the machine answers.
+    interpreter: Arc<Mutex<Option<Interpreter>>>,
     shipped: Arc<[Shipped]>,
 }
 
@@ -50,7 +51,18 @@ impl Compiled {
         let shipped: Arc<[Shipped]> = Shipped::of(bundle).into();
         let is_all = shipped.len() == bundle.modules().len();
         let interpreter = if is_all { None } else { Some(Interpreter::of_policies(bundle, limit)?) };
+        let interpreter = Arc::new(Mutex::new(interpreter));
         Ok(Self { revision: bundle.revision().to_owned(), interpreter, shipped })
+    }
+
+    fn interpreter(&self, bundle: &PolicyBundle, limit: Duration) -> Result<Interpreter, Fault> {
+        let known = self.interpreter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let made = Interpreter::of_policies(bundle, limit)?;
+        *self.interpreter.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
+        Ok(made)
     }
 
     fn shipped(&self, package: &str) -> Option<&Shipped> {
@@ -68,13 +80,10 @@ impl Compiled {
             return Ok(None);
         }
         let shipped = self.shipped(package);
-        if let Some(decision) = shipped.and_then(|shipped| shipped.decision(input, limit)) {
+        if let Some(decision) = shipped.and_then(|shipped| shipped.decision(input)) {
             return Ok(Some(decision));
         }
-        let mut interpreter = match &self.interpreter {
-            Some(interpreter) => interpreter.clone(),
-            None => Interpreter::of_policies(bundle, limit)?,
-        };
+        let mut interpreter = self.interpreter(bundle, limit)?;
         interpreter.set_input(input)?;
         interpreter.value_of(&format!("data.{package}.decision"), limit)
     }
@@ -111,7 +120,7 @@ impl EmbeddedEngine {
         let answer = || {
             let bundle = read_again(&self.policies, &self.read).ok()?;
             let is_as_it_was = compiled.revision == bundle.revision();
-            let decision = is_as_it_was.then(|| shipped.decision(input, self.timeout))??;
+            let decision = is_as_it_was.then(|| shipped.decision(input))??;
             Some(Evaluated::of(&bundle, package, Ok(Some(decision))))
         };
         block_in_place(|| catch_unwind(AssertUnwindSafe(answer))).ok().flatten()

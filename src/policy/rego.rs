@@ -24,7 +24,7 @@ pub(super) const VERSION: &str = "regorus 0.14.1";
 
 /// Work units between two looks at the clock: often enough for a limit of
 /// milliseconds, seldom enough to cost nothing.
-pub(super) const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
+const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// Longest time of scheduling all modules when nothing is evaluated.
 const SCHEDULING: Duration = Duration::from_secs(5);

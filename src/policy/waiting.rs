@@ -28,9 +28,19 @@ impl Decision {
     /// and the policy says how many.
     #[must_use]
     pub fn sample(&self) -> Option<SampleSize> {
+        self.told_sample().filter(|size| size.seen < size.needed)
+    }
+
+    /// Whether the policy says that there are as many requests as it needs.
+    #[must_use]
+    pub fn has_enough_requests(&self) -> bool {
+        self.told_sample().is_some_and(|size| size.seen >= size.needed)
+    }
+
+    fn told_sample(&self) -> Option<SampleSize> {
         let number = |name: &str| whole(self.result.get("sample")?.get(name)?);
         let size = SampleSize { seen: number("seen")?, needed: number("needed")? };
-        (self.fault.is_none() && size.seen < size.needed).then_some(size)
+        self.fault.is_none().then_some(size)
     }
 }
 
@@ -90,6 +100,14 @@ mod tests {
         assert_eq!(decision.waiting_helps(), expected);
         let fault = Some(Fault::NotRunning { at: String::new() });
         assert!(!Decision { fault, ..decision }.waiting_helps());
+    }
+
+    #[rstest]
+    #[case::too_few(json!({"sample": {"seen": 12, "needed": 50}}), false)]
+    #[case::as_many(json!({"sample": {"seen": 50, "needed": 50}}), true)]
+    #[case::unknown(json!({"sample": null}), false)]
+    fn the_policy_says_whether_there_are_enough_requests(#[case] result: Value, #[case] expected: bool) {
+        assert_eq!(decision(Verdict::Inconclusive, result).has_enough_requests(), expected);
     }
 
     #[rstest]

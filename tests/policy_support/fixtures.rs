@@ -73,6 +73,7 @@ pub fn all() -> Vec<Fixture> {
         proxy::abandoned_fixtures(),
         proxy::abandoned_beside_fixtures(),
         unseen::answered_error_fixtures(),
+        unseen::exact_fixtures(),
         unseen::waiting_fixtures(),
         unseen::settled_fixtures(),
     ]
