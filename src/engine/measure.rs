@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use super::project::Project;
 use super::round::{self, LONGEST_WINDOW, Taken};
 use super::settled::{Answered, settled};
+use super::stage::longest_request;
 use crate::clock::Clock;
 use crate::domain::stack::Role;
 use crate::manifest::Manifest;
@@ -82,12 +83,14 @@ impl Measurements {
         }
     }
 
-    /// Scrapes an instance and keeps what it said. What could not stand in a
-    /// window is a fault at once, and is not kept to spoil the windows after it.
+    /// Scrapes an instance and keeps what it said, for as long as it matters where a
+    /// request takes the `longest` that it may. What could not stand in a window is a
+    /// fault at once, and is not kept to spoil the windows after it.
     pub(super) async fn look(
         &self,
         instance: &Instance,
         manifest: &Manifest,
+        longest: Duration,
         clock: &dyn Clock,
     ) -> Result<Snapshot, MeasureFault> {
         let path = &manifest.metrics.path;
@@ -98,7 +101,7 @@ impl Measurements {
         let snapshot = self.scraper.scrape(endpoint, path, &instance.id, clock).await?;
         let life = life(&snapshot, manifest)?;
         if is_whole(&life) {
-            self.keep(&group(instance), &snapshot, &life, manifest);
+            self.keep(&group(instance), &snapshot, &life, manifest, look_back(manifest, longest));
         }
         Ok(snapshot)
     }
@@ -110,14 +113,21 @@ impl Measurements {
     /// Keeps a scrape, unless the last one of that process had more: a scrape
     /// that was cut short must not begin a window. Should the process really
     /// have fewer series, the last one is soon too old to say so.
-    fn keep(&self, group: &str, snapshot: &Snapshot, life: &Measured, manifest: &Manifest) {
+    fn keep(
+        &self,
+        group: &str,
+        snapshot: &Snapshot,
+        life: &Measured,
+        manifest: &Manifest,
+        look_back: Duration,
+    ) {
         let window = manifest.canary.window;
         let archive = self.archive(group);
         let oldest_used = snapshot.taken_at - age(window * (LONGEST_WINDOW + 1));
-        let oldest_counted = snapshot.taken_at - age(look_back(manifest));
+        let oldest_counted = snapshot.taken_at - age(look_back);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let known = recent.entry(group.to_owned()).or_insert_with(|| {
-            self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(look_back(manifest))));
+            self.prune(snapshot.taken_at - age(ARCHIVE_AGE.max(look_back)));
             Known::from(archive.load(|_| true, oldest_counted).unwrap_or_default(), manifest)
         });
         let last = known.snapshots.iter().rev().find(|seen| seen.instance == snapshot.instance);
@@ -197,8 +207,8 @@ impl Known {
 
 /// How far back it must be known what was answered: a window that ended before a
 /// request came that may still hang.
-fn look_back(manifest: &Manifest) -> Duration {
-    manifest.nginx.proxy_timeout + manifest.canary.window * (LONGEST_WINDOW + 1)
+fn look_back(manifest: &Manifest, longest: Duration) -> Duration {
+    longest + manifest.canary.window * (LONGEST_WINDOW + 1)
 }
 
 fn answered(snapshot: &Snapshot, life: &Measured) -> Answered {
@@ -294,7 +304,8 @@ async fn ends(
         let absent = WindowFault::Absent { family: manifest.metrics.requests.clone() };
         return Err(MeasureFault::from(absent).into());
     };
-    let looks = instances.iter().map(|one| core.measurements.look(one, manifest, &*core.clock));
+    let longest = longest_request(core, manifest);
+    let looks = instances.iter().map(|one| core.measurements.look(one, manifest, longest, &*core.clock));
     let mut now = Vec::new();
     for (instance, look) in instances.iter().zip(join_all(looks).await) {
         let snapshot = look.map_err(|fault| Unmeasured { fault, instance: Some(named(instance)) })?;

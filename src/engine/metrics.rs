@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::core::Core;
 use super::evidence::{Group, groups};
 use super::measure::{Unmeasured, explained_window, names};
+use super::stage::longest_request;
 use crate::domain::{Mode, Slot};
 use crate::manifest::Manifest;
 use crate::policy::PolicyBundle;
@@ -100,10 +101,11 @@ fn seen(Instance { id, service, endpoint, .. }: Instance) -> Seen {
 /// there is nothing to say of it.
 pub(super) async fn warnings(core: &Core, manifest: &Manifest, observed: Option<&Observed>) -> Vec<String> {
     let mut lines = own_paths(manifest);
+    let longest = longest_request(core, manifest);
     for Group { release, instances, .. } in observed.into_iter().flat_map(groups) {
         for instance in &instances {
             // That one does not answer is no matter of its histogram.
-            let _ = core.measurements.look(instance, manifest, &*core.clock).await;
+            let _ = core.measurements.look(instance, manifest, longest, &*core.clock).await;
         }
         let of_it = of_durations(core, manifest, &instances);
         let named = |line| format!("{} of the {}: {line}", manifest.metrics.duration, release.mode);

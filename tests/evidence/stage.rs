@@ -27,7 +27,7 @@ use super::runtime::FakeRuntime;
 /// The window of the manifest below.
 pub const WINDOW: i64 = 30;
 
-const MANIFEST: &str = "services:\n  name: app\n  image: shop:1\n  port: 3000\n  version: \"1.0.0\"\n  mode: canary\nnginx:\n  image: nginx:latest\n  port: 8080\n";
+pub const MANIFEST: &str = "services:\n  name: app\n  image: shop:1\n  port: 3000\n  version: \"1.0.0\"\n  mode: canary\nnginx:\n  image: nginx:latest\n  port: 8080\n";
 
 /// A clock that stands still until it is told to go on.
 struct Told {
@@ -83,7 +83,7 @@ pub struct Stage {
     pub engine: Engine,
     pub runtime: Arc<FakeRuntime>,
     clock: Arc<Told>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Stage {
@@ -113,7 +113,7 @@ impl Stage {
             assembly: Arc::new(assembly),
         })
         .unwrap();
-        let stage = Self { engine, runtime, clock, _folder: folder };
+        let stage = Self { engine, runtime, clock, folder };
         stage.runs(canaries, Mode::Canary, 3600);
         stage
     }
@@ -147,6 +147,13 @@ impl Stage {
                 });
             }
         });
+    }
+
+    /// A file of the project is this from now on.
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
     }
 
     /// Time passes.

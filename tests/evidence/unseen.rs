@@ -6,7 +6,7 @@ use swiftdeploy::policy::Verdict::{Inconclusive, Pass};
 use swiftdeploy::runtime::Unanswered;
 
 use super::app::App;
-use super::stage::{Stage, WINDOW, is};
+use super::stage::{MANIFEST, Stage, WINDOW, is, nothing_unseen};
 
 /// Behind a proxy that cannot tell.
 fn stage(app: &App) -> Stage {
@@ -65,4 +65,46 @@ async fn what_timed_out_is_held_against_those_that_came_beside_it() {
     let decision = window(&stage, &app, 5000).await;
     is(&decision, Inconclusive, &["requests_unsettled"]);
     assert!(decision.reasons[0].contains("settled_requests 60, proxy_timed_out 2"), "{decision:?}");
+}
+
+/// The manifest with another time after which the proxy gives up.
+fn giving_up_after(seconds: u64) -> String {
+    MANIFEST.replace("nginx:\n", &format!("nginx:\n  proxy_timeout: {seconds}s\n"))
+}
+
+/// The proxy still goes by the one that was deployed.
+#[tokio::test]
+async fn a_shorter_timeout_that_is_not_deployed_makes_no_request_settled() {
+    let app = App::start("a");
+    let stage = stage(&app);
+    stage.write(".swiftdeploy/local-deployed.json", &serde_json::to_string(&giving_up_after(120)).unwrap());
+    stage.write("manifest.yaml", &giving_up_after(1));
+    stage.ask().await;
+    for _ in 0..4 {
+        let decision = window(&stage, &app, 100).await;
+        is(&decision, Inconclusive, &["requests_unsettled"]);
+        assert_eq!(decision.input["proxy_timeout_seconds"], 120.0);
+    }
+    is(&window(&stage, &app, 100).await, Pass, &[]);
+}
+
+/// Where a request may wait for longer than half a window before that is too long,
+/// those that wait now are too few to tell.
+#[tokio::test]
+async fn a_window_that_is_too_short_for_the_limit_wants_old_requests_of_every_proxy() {
+    let app = App::start("a");
+    for (limit, expected) in [(14_999, Pass), (15_001, Inconclusive)] {
+        let stage = Stage::with(&[&app]);
+        stage.runtime.tell(|known| known.unanswered = Some(nothing_unseen()));
+        stage.write(
+            "policies/data.json",
+            &format!(
+                r#"{{"thresholds": {{"disk_free_gb": 1, "cpu_load": 8, "error_rate": 0.01, "p99_latency_ms": {limit}}}}}"#
+            ),
+        );
+        stage.ask().await;
+        let decision = window(&stage, &app, 100).await;
+        let codes: &[&str] = if expected == Pass { &[] } else { &["requests_unsettled"] };
+        is(&decision, expected, codes);
+    }
 }

@@ -121,7 +121,13 @@ async fn scrape(context: &Context, stage: &Stage) {
     let Ok(observed) = stage.session.runtime.observe().await else { return };
     for instance in observed.instances.iter().filter(|instance| matches!(instance.role, Role::App { .. })) {
         let clock = &*context.core.clock;
-        if context.core.measurements.look(instance, stage.manifest(), clock).await.is_ok() {
+        if context
+            .core
+            .measurements
+            .look(instance, stage.manifest(), stage.longest_request, clock)
+            .await
+            .is_ok()
+        {
             faults::observe(&context.core, &stage.prober, instance).await;
         }
     }

@@ -35,8 +35,11 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let spec = stage.app_spec(stage.manifest(), slot, &release);
     let instance = shift::bring_up(context, &stage, slot, &release, &spec).await?;
     // The first scrape, before any traffic: the window begins here.
-    if let Err(fault) =
-        context.core.measurements.look(&instance, stage.manifest(), &*context.core.clock).await
+    if let Err(fault) = context
+        .core
+        .measurements
+        .look(&instance, stage.manifest(), stage.longest_request, &*context.core.clock)
+        .await
     {
         context.notice(format!("the canary's metrics cannot be read yet: {fault}"));
     }
