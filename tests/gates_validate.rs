@@ -60,6 +60,39 @@ fn failed_checks_and_refused_policies_are_told_together() {
         .says("2 of 5 checks failed; the policies are refused by the embedded engine: ");
 }
 
+/// A gate that cannot use a limit denies whatever the facts are.
+#[rstest]
+#[case::in_percent("error_rate", "5", "thresholds.error_rate in data.json is 5: it must be a share from 0")]
+#[case::all_of_them(
+    "error_rate",
+    "1",
+    "thresholds.error_rate in data.json is 1: it must be a share from 0 to below 1"
+)]
+#[case::as_text("error_rate", "\"0.01\"", "thresholds.error_rate in data.json is the text 0.01")]
+#[case::negative("p99_latency_ms", "-1", "thresholds.p99_latency_ms in data.json is -1")]
+#[case::of_the_host(
+    "disk_free_gb",
+    "\"10\"",
+    "disk_free_gb cannot be judged: thresholds.disk_free_gb in data.json is the text 10"
+)]
+fn limits_that_no_gate_can_use_are_an_error_after_the_five_lines(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] shown: &str,
+) {
+    let world = World::local();
+    let file = world.path("policies/data.json");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let mut data: serde_json::Value = serde_json::from_str(&written).unwrap();
+    data["thresholds"][name] = serde_json::from_str(value).unwrap();
+    std::fs::write(&file, data.to_string()).unwrap();
+    let ran =
+        world.run(&["validate"]).ends_with(1).says("the gates refuse the limits: ").says(shown).says("next:");
+    five_lines(&ran);
+    std::fs::write(&file, written).unwrap();
+    world.run(&["validate"]).ends_with(0);
+}
+
 #[test]
 fn what_no_opa_judged_is_told_beside_the_five_lines() {
     let world = World::local();

@@ -214,3 +214,24 @@ fn validate_warns_where_traffic_counts_as_health_checks() {
     world.run(&["deploy"]).ends_with(0);
     world.run(&["metrics"]).says(&format!("warning: {warning}"));
 }
+
+/// Then nothing but the app can have looked at old requests before it began.
+#[test]
+fn validate_warns_of_a_promotion_that_waits_too_short_for_old_requests() {
+    let world = World::local();
+    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 3s"));
+    // Half of the window of 5 s, and a little more.
+    let limit = |millis: u32| {
+        world.set_limits(&format!(
+            r#"{{"thresholds":{{"disk_free_gb":1,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":{millis}}}}}"#
+        ));
+    };
+    limit(2500);
+    let silent = world.run(&["validate"]).ends_with(0);
+    assert!(!silent.text().contains("warning"), "{}", silent.text());
+    limit(2501);
+    world
+        .run(&["validate"])
+        .ends_with(0)
+        .says("warning: canary.max_wait is 3 s: a promotion needs requests from longer ago");
+}

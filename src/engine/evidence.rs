@@ -13,7 +13,7 @@ use super::metrics::p99_limit;
 use super::session::Session;
 use super::stage::longest_request;
 use crate::domain::stack::Role;
-use crate::domain::{Mode, Release, Slot};
+use crate::domain::{Mode, Release, Slot, Target};
 use crate::manifest::Manifest;
 use crate::runtime::{Health, Instance, Observed, Unanswered};
 use crate::telemetry::Measured;
@@ -113,11 +113,35 @@ pub(super) async fn of_canary(
 /// enough to see how many of them wait longer than they may.
 fn settled(core: &Core, canary: &SlotLook, seen: Option<&Unanswered>, until: DateTime<Utc>) -> Option<u64> {
     let measured = canary.measured.as_ref().ok()?;
-    let is_short = p99_limit(core).is_some_and(|limit| limit * 2.0 > measured.window.as_secs_f64() * 1e3);
-    if seen.is_some_and(|seen| seen.waiting.is_some()) && !is_short {
+    if seen.is_some_and(|seen| seen.waiting.is_some()) && !is_short(core, measured.window) {
         return Some(measured.requests);
     }
     Some(core.measurements.settled(&canary.instances, until, measured.window))
+}
+
+/// Whether a window is too short to see how many requests wait longer than the
+/// limit of the P99.
+fn is_short(core: &Core, window: Duration) -> bool {
+    p99_limit(core).is_some_and(|limit| limit * 2.0 > window.as_secs_f64() * 1e3)
+}
+
+/// That a promotion may not wait long enough for a window of requests as old as one
+/// that hangs unseen may become: then it needs somebody who looked before it began.
+pub(super) fn comes_too_late(core: &Core, manifest: &Manifest, target: Target) -> Option<String> {
+    let (longest, max_wait) = (longest_request(core, manifest), manifest.canary.max_wait);
+    let tells_waiting = target == Target::Local && !is_short(core, manifest.canary.window);
+    let enough = longest + manifest.canary.window;
+    if tells_waiting || max_wait >= enough {
+        return None;
+    }
+    Some(format!(
+        "canary.max_wait is {} s: a promotion needs requests from longer ago than nginx.proxy_timeout ({} s), and \
+         may end inconclusive unless the app has looked at the canary before; {} s or more leave room for a window of \
+         them",
+        max_wait.as_secs(),
+        longest.as_secs(),
+        enough.as_secs()
+    ))
 }
 
 fn age(duration: Duration) -> TimeDelta {

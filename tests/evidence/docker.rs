@@ -95,3 +95,19 @@ fn two_containers_of_a_canary_are_judged_together() {
     assert!(codes(&decision).contains(&"process_vanished"), "{decision}");
     world.run(&["teardown", "--yes"]).ends_with(0);
 }
+
+/// nginx tells of a request when it has ended.
+#[test]
+fn validate_warns_where_a_promotion_may_end_before_there_are_old_requests() {
+    let Some(world) = World::docker() else { return };
+    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 7s"));
+    world
+        .run(&["validate"])
+        .ends_with(0)
+        .says("warning: canary.max_wait is 7 s: ")
+        .says("nginx.proxy_timeout (3 s)");
+    // The window of 5 s, and the 3 s of the proxy.
+    world.edit_manifest(|text| text.replace("max_wait: 3s", "max_wait: 8s"));
+    let silent = world.run(&["validate"]).ends_with(0);
+    assert!(!silent.text().contains("max_wait"), "{}", silent.text());
+}

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::world::{self, World, skipped};
 
@@ -118,6 +119,14 @@ impl<'a> Neighbours<'a> {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         };
         let idle = vec![idle("sleep", &["900"]), idle("tail", &["-f", &similar])];
+        // The kernel shows what a program was called with a moment after it runs.
+        for child in &idle {
+            let cmdline = format!("/proc/{}/cmdline", child.id());
+            world::until("a bystander has its name", Duration::from_secs(20), || {
+                let name = std::fs::read(&cmdline).unwrap();
+                if name.is_empty() { Err("none yet".to_owned()) } else { Ok(()) }
+            });
+        }
         Self { world, other, idle }
     }
 

@@ -4,13 +4,18 @@
 //! would deny every gate later.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
 
 use super::super::context::Context;
+use super::super::gate;
 use super::super::session::{Session, engine_kind};
 use super::super::stage::Stage;
-use crate::manifest::{EngineKind, Manifest};
+use crate::manifest::{EngineKind, GatePoint, Manifest};
 use crate::policy::check::{self, Finding, Judgement, Minds};
-use crate::policy::{Decision, Fault, PolicyBundle};
+use crate::policy::{Decision, EmbeddedEngine, Fault, PolicyBundle, PolicyEngine as _};
 use crate::render;
 use crate::runtime::CheckStatus;
 
@@ -19,6 +24,12 @@ pub(super) struct Refusal {
     pub by: &'static str,
     pub what: String,
 }
+
+/// The code by which the shipped policies say that a limit is absent, or none.
+const UNUSABLE_LIMIT: &str = "limits_missing";
+
+/// How long a gate may take over its limits.
+const UNHURRIED: Duration = Duration::from_secs(5);
 
 const EMBEDDED: &str = "the embedded engine";
 const PROGRAM: &str = "`opa check --strict`";
@@ -70,6 +81,27 @@ pub(super) async fn unless_refused(context: &Context, stage: &Stage, decision: D
             decision.without_answer(Fault::Policies { reason: format!("refused by {by}: {what}") })
         }
     }
+}
+
+/// Limits in `data.json` that our own gates cannot use, in the words of the
+/// policies on disk: whatever the facts are, they deny. So they are asked without
+/// any, by the embedded engine, which is at hand before anything is deployed.
+pub(super) async fn refused_limits(context: &Context, manifest: &Manifest) -> Vec<String> {
+    let core = &context.core;
+    // It is not asked in a hurry: policies of one's own are interpreted.
+    let timeout = manifest.policy.timeout.max(UNHURRIED);
+    let engine = EmbeddedEngine::new(core.project.policies(), timeout, Arc::clone(&core.clock));
+    let mut found = Vec::new();
+    for point in [GatePoint::Deploy, GatePoint::PromoteStable] {
+        let package = gate::own_package(point);
+        let decision = engine.ask(package, &json!({})).await;
+        if let Some(fault) = &decision.fault {
+            context.notice(format!("the limits of {package} were not judged before it is asked: {fault}"));
+        }
+        let of_limits = decision.violations.into_iter().filter(|violation| violation.code == UNUSABLE_LIMIT);
+        found.extend(of_limits.map(|violation| violation.message));
+    }
+    found
 }
 
 /// Whether the files can be read at all, and what can be seen in their text.

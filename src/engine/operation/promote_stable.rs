@@ -107,7 +107,7 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
     let asked = context
         .gate_step("gate canary", async |step| {
             let began = context.core.clock.instant();
-            let mut is_told = false;
+            let (mut is_open, mut told) = (false, Vec::new());
             loop {
                 let (decision, input) = ask_once(context, stage, live).await?;
                 let waited = context.core.clock.instant().saturating_duration_since(began);
@@ -116,9 +116,14 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
                     let told = gate::told(&decision);
                     return Ok(((decision, input), told));
                 }
-                if !is_told {
-                    is_told = true;
+                if !is_open {
+                    is_open = true;
                     aside::open(&context.core.project);
+                }
+                // Each once: requests may come only later, or no more.
+                let is_enough = decision.has_enough_requests();
+                if !told.contains(&is_enough) {
+                    told.push(is_enough);
                     context.notice(hint(stage, live, &decision));
                 }
                 tell_waiting(&step, &decision, waited, max_wait);
@@ -131,9 +136,15 @@ async fn ask(context: &Context, stage: &Stage, live: Slot) -> Result<(Decision, 
 }
 
 /// What a person can do while the gate waits, with the load that would bring
-/// the requests that are wanting.
+/// the requests that are wanting; nothing, where enough of them come.
 fn hint(stage: &Stage, live: Slot, decision: &Decision) -> String {
     let manifest = stage.manifest();
+    if decision.has_enough_requests() {
+        return format!(
+            "waiting up to {} s for evidence, which comes with time while requests come in as they do",
+            manifest.canary.max_wait.as_secs()
+        );
+    }
     let percent = stage.observed.routes.as_ref().map_or(100, |routes| routes.percent(live));
     let plan = LoadPlan::to_decide(manifest, Some(decision), percent);
     format!(

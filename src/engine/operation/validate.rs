@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::super::context::Context;
+use super::super::evidence;
 use super::super::halt::Halt;
 use super::super::metrics;
 use super::super::session::{Session, engine_kind};
@@ -30,10 +31,17 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
             _ => Some("correct what is marked FAIL, then repeat".into()),
         };
     }
-    if let Some(Refusal { by, what }) = policies_refused(context).await {
+    let refusal = policies_refused(context).await;
+    // Who refuses the policies has said enough.
+    let limits = if refusal.is_none() { refused_limits(context).await } else { Vec::new() };
+    if let Some(Refusal { by, what }) = refusal {
         wrong.push(format!("the policies are refused by {by}: {what}"));
         let tests = "correct the file, then repeat; `swiftdeploy policy test` runs the policies' tests";
         next = Some(tests.into());
+    }
+    if !limits.is_empty() {
+        wrong.push(format!("the gates refuse the limits: {}", limits.join("; ")));
+        next = next.or_else(|| Some("correct policies/data.json, then repeat".into()));
     }
     for taken in taken_names(context).await {
         wrong.push(taken.to_string());
@@ -60,6 +68,14 @@ async fn policies_refused(context: &Context) -> Option<Refusal> {
     let document = context.core.document().ok()?;
     let session = context.core.session(document.manifest()).await.ok()?;
     policies::refused(context, document.manifest(), &session).await
+}
+
+/// Nor are limits one by which every deployment or promotion would be denied.
+async fn refused_limits(context: &Context) -> Vec<String> {
+    match context.core.document() {
+        Ok(document) => policies::refused_limits(context, document.manifest()).await,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Makes and tells the five checks; how many failed.
@@ -127,7 +143,9 @@ async fn with_session(context: &Context, document: &Document, session: &Session)
 /// Warns of what passes and may still surprise.
 async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
     let observed = session.runtime.observe().await.ok();
-    for line in metrics::warnings(&context.core, manifest, observed.as_ref()).await {
+    let mut lines = metrics::warnings(&context.core, manifest, observed.as_ref()).await;
+    lines.extend(evidence::comes_too_late(&context.core, manifest, session.runtime.target()));
+    for line in lines {
         context.notice(format!("warning: {line}"));
     }
     // Asked anew by whoever replaces something; here it is only told.

@@ -149,6 +149,16 @@ pub const fn has_banner(state: &State) -> bool {
     matches!(state.watch.connection, Connection::Down { .. }) || matches!(state.watch.manifest, Some(Err(_)))
 }
 
+/// The first problem of the manifest and where it is, in a line. The rest stands in
+/// the pane of the manifest.
+fn of_manifest(error: &str) -> String {
+    let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    match error.split_once("\n\n") {
+        Some((file, problems)) => format!("{} · {}", line(problems), line(file)),
+        None => line(error),
+    }
+}
+
 /// Says that the target is not reachable and when it is tried again, or why the
 /// manifest cannot be used.
 pub fn banner(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
@@ -162,10 +172,25 @@ pub fn banner(state: &State, frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
             let target = state.header.target;
             format!(" ✗ {target}: not reachable, {retry} · {}", text::clean(reason))
         }
-        // The rest stands in the pane of the manifest.
-        (_, Some(Err(error))) => format!(" ✗ {}", text::clean(error.lines().next().unwrap_or_default())),
+        (_, Some(Err(error))) => format!(" ✗ {}", text::clean(&of_manifest(error))),
         _ => return,
     };
     let line = text::left(&line, usize::from(area.width));
     frame.render_widget(Paragraph::new(Line::styled(line, theme.banner)), area);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_manifest;
+
+    #[test]
+    fn a_banner_tells_the_first_problem_before_the_file() {
+        let text = include_str!("../../../assets/starter.yaml").replacen("  port:", "  prot:", 1);
+        let path = std::path::Path::new("shop/manifest.yaml");
+        let error = crate::manifest::Document::parse(path, text).unwrap_err().to_string();
+        let told = of_manifest(&error);
+        assert!(told.starts_with("services.prot: unknown key `prot` in `services` · "), "{told}");
+        assert!(told.ends_with(" in shop/manifest.yaml"), "{told}");
+        assert_eq!(of_manifest("the file is gone\nand more"), "the file is gone");
+    }
 }
