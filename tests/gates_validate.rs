@@ -94,6 +94,16 @@ fn limits_that_no_gate_can_use_are_an_error_after_the_five_lines(
 }
 
 #[test]
+fn limits_of_a_gate_that_gives_no_answer_are_told_as_not_judged() {
+    let world = World::local();
+    std::fs::remove_file(world.path("policies/canary.rego")).unwrap();
+    std::fs::remove_file(world.path("policies/canary_test.rego")).unwrap();
+    let ran = world.run(&["validate"]).says("the limits of canary were not judged before it is asked: ");
+    five_lines(&ran);
+    assert!(!ran.text().contains("the limits of infra"), "{}", ran.text());
+}
+
+#[test]
 fn what_no_opa_judged_is_told_beside_the_five_lines() {
     let world = World::local();
     let told = "no `opa` on the path: ";

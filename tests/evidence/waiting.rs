@@ -53,6 +53,27 @@ fn a_promotion_that_waits_tells_how_many_and_passes_once_probe_traffic_came() {
     assert_eq!(world.get("/healthz").json()["mode"], "stable");
 }
 
+/// A limit of more than half the window wants old requests of the local target too:
+/// there are enough requests, and load is not what is wanting.
+#[test]
+fn a_promotion_that_lacks_nothing_but_time_does_not_offer_load() {
+    let world = with_canary("2s");
+    world.set_limits(
+        r#"{"thresholds":{"disk_free_gb":1,"cpu_load":1000,"error_rate":0.01,"p99_latency_ms":10000}}"#,
+    );
+    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    let mut goes_on = world.command(&["load", "--rps", "40", "--for", "10s"]);
+    let mut goes_on = goes_on.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ran = world
+        .run(&["promote", "stable"])
+        .ends_with(3)
+        .says("waiting up to 2 s for evidence, which comes with time")
+        .says("settled_requests 0 is below the limit 20");
+    assert!(!ran.text().contains("swiftdeploy load"), "{}", ran.text());
+    goes_on.kill().unwrap();
+    goes_on.wait().unwrap();
+}
+
 /// The local target restarts nothing: what is killed stays away, and every
 /// request after that is one that only the proxy saw.
 #[test]
