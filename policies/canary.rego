@@ -551,7 +551,9 @@ out_of_memory := [{
 proxy_total := seen.proxy_failures + max([requests, seen.proxy_broken, proxy_errors]) if {
 	is_measured
 	seen := facts
+	is_number(requests)
 	is_number(errors)
+	is_number(proxy_errors)
 	is_count(seen.proxy_failures)
 	is_count(seen.proxy_broken)
 }
