@@ -239,3 +239,26 @@ fn the_actor_on_record_is_the_one_of_the_user_database() {
     let actor = record["actor"].as_str().unwrap();
     assert!(actor.starts_with(&format!("{}@", user.trim())), "{actor}");
 }
+
+/// Where the manifest names no target, the one on which the project is deployed is
+/// meant, if that is one.
+#[test]
+fn a_project_is_found_where_it_is_deployed() {
+    let world = World::local();
+    world.edit_manifest(|text| text.replace("target: local\n", ""));
+    world.run(&["deploy", "--target", "local"]).ends_with(0);
+    world.run(&["status", "--once"]).ends_with(0).says("app-blue");
+    world.run(&["validate"]).ends_with(0);
+    world.run(&["teardown", "--yes"]).ends_with(0);
+}
+
+/// Nobody may ever write into one.
+#[test]
+fn a_manifest_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let world = World::local();
+    std::fs::remove_file(world.path("manifest.yaml")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(world.path("manifest.yaml")).status().unwrap();
+    assert!(made.success());
+    world.run(&["validate"]).ends_with(1).says("it is a pipe, not a file");
+    world.run(&["deploy"]).ends_with(1).says("it is a pipe, not a file");
+}

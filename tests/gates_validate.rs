@@ -94,6 +94,17 @@ fn limits_that_no_gate_can_use_are_an_error_after_the_five_lines(
 }
 
 #[test]
+fn a_deployment_tells_of_limits_that_will_deny_every_promotion() {
+    let world = World::local();
+    let limits = world.read("policies/data.json").replace("\"error_rate\": 0.01", "\"error_rate\": 5");
+    world.set_limits(&limits);
+    world
+        .run(&["deploy"])
+        .ends_with(0)
+        .says("warning: every promotion will be denied: thresholds.error_rate in data.json is 5");
+}
+
+#[test]
 fn limits_of_a_gate_that_gives_no_answer_are_told_as_not_judged() {
     let world = World::local();
     std::fs::remove_file(world.path("policies/canary.rego")).unwrap();

@@ -219,7 +219,7 @@ fn validate_warns_where_traffic_counts_as_health_checks() {
 #[test]
 fn validate_warns_of_a_promotion_that_waits_too_short_for_old_requests() {
     let world = World::local();
-    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 3s"));
+    world.edit_manifest(|text| text.replace("max_wait: 20s", "max_wait: 4s"));
     // Half of the window of 5 s, and a little more.
     let limit = |millis: u32| {
         world.set_limits(&format!(
@@ -233,5 +233,7 @@ fn validate_warns_of_a_promotion_that_waits_too_short_for_old_requests() {
     world
         .run(&["validate"])
         .ends_with(0)
-        .says("warning: canary.max_wait is 3 s: a promotion needs requests from longer ago");
+        .says("warning: canary.max_wait is 4 s: a promotion needs requests from longer ago");
+    world.edit_manifest(|text| text.replace("max_wait: 4s", "max_wait: 3s"));
+    world.run(&["validate"]).ends_with(0).says("warning: canary.max_wait is 3 s, and no window of 5 s");
 }

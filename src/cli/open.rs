@@ -16,14 +16,14 @@ use crate::runtime::{EngineInfo, Runtime, RuntimeError};
 
 /// Where the target is named.
 pub(super) enum Choice {
-    /// By `--target`, the manifest, or because Docker answers.
+    /// By `--target`, the manifest, what is deployed, or because Docker answers.
     Made(Target),
     /// Nowhere, and no Docker daemon answers; with the reason.
     Open(String),
 }
 
-/// Finds the target: `--target`, then the manifest, then Docker if a daemon
-/// answers.
+/// Finds the target: `--target`, then the manifest, then where the project is
+/// deployed, then Docker if a daemon answers.
 pub(super) async fn choose(common: &Common) -> Choice {
     if let Some(target) = common.target {
         return Choice::Made(target.into());
@@ -37,23 +37,31 @@ pub(super) async fn choose(common: &Common) -> Choice {
     }
 }
 
-/// The target that a manifest names. A manifest that cannot be used (a
-/// rollback must work in the middle of an edit) still tells it by a line of its
-/// own; without one it is where the folder's project is deployed, if that is one
-/// place.
+/// The target that a manifest names; where it names none, the one on which the
+/// folder's project is deployed, if that is one place.
 fn named_in(manifest: &Path) -> Option<Target> {
-    if let Ok(document) = Document::load(manifest) {
-        return document.manifest().target;
+    let in_file = match Document::load(manifest) {
+        Ok(document) => document.manifest().target,
+        Err(_) => named_in_the_text(manifest),
+    };
+    in_file.or_else(|| {
+        let deployed = deployed_on(&Project::of(manifest).ok()?);
+        if let [only] = deployed[..] { Some(only) } else { None }
+    })
+}
+
+/// A manifest that cannot be used (a rollback must work in the middle of an edit)
+/// still tells the target by a line of its own.
+fn named_in_the_text(manifest: &Path) -> Option<Target> {
+    // A pipe is waited for.
+    if !std::fs::metadata(manifest).ok()?.is_file() {
+        return None;
     }
     let text = std::fs::read_to_string(manifest).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("target:"));
     let named =
         line.and_then(|line| line.split('#').next()).map(|word| word.trim().trim_matches(['"', '\'']));
-    let of_file = named.and_then(|named| Target::ALL.into_iter().find(|target| target.as_str() == named));
-    of_file.or_else(|| {
-        let deployed = deployed_on(&Project::of(manifest).ok()?);
-        if let [only] = deployed[..] { Some(only) } else { None }
-    })
+    named.and_then(|named| Target::ALL.into_iter().find(|target| target.as_str() == named))
 }
 
 /// Reaches the Docker daemon, for no project in particular, and tells what it

@@ -129,8 +129,18 @@ fn is_short(core: &Core, window: Duration) -> bool {
 /// that hangs unseen may become: then it needs somebody who looked before it began.
 pub(super) fn comes_too_late(core: &Core, manifest: &Manifest, target: Target) -> Option<String> {
     let (longest, max_wait) = (longest_request(core, manifest), manifest.canary.max_wait);
-    let tells_waiting = target == Target::Local && !is_short(core, manifest.canary.window);
-    let enough = longest + manifest.canary.window;
+    let window = manifest.canary.window;
+    // The least that is one.
+    if max_wait < window * 4 / 5 {
+        return Some(format!(
+            "canary.max_wait is {} s, and no window of {} s (canary.window) is complete by then: a promotion ends \
+             inconclusive unless the app has looked at the canary before",
+            max_wait.as_secs(),
+            window.as_secs()
+        ));
+    }
+    let tells_waiting = target == Target::Local && !is_short(core, window);
+    let enough = longest + window;
     if tells_waiting || max_wait >= enough {
         return None;
     }

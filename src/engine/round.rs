@@ -82,14 +82,13 @@ fn life_before(instance: &str, started: DateTime<Utc>) -> String {
 
 /// How much of the window there is: as much as of the instance known longest.
 fn too_short(known: &[Snapshot], now: &[Taken], nominal: Duration) -> WindowFault {
-    let actual = now
-        .iter()
-        .filter_map(|taken| {
-            let first = known.iter().find(|seen| seen.instance == taken.snapshot.instance)?;
-            Some(taken.snapshot.taken_at - first.taken_at)
-        })
-        .max();
-    let actual = actual.unwrap_or(TimeDelta::zero()).to_std().unwrap_or_default();
+    // What is too old to begin a window is no part of one that grows.
+    let longest = TimeDelta::from_std(nominal * LONGEST_WINDOW).unwrap_or(TimeDelta::MAX);
+    let age = |taken: &Taken| {
+        let of_it = known.iter().filter(|seen| seen.instance == taken.snapshot.instance);
+        of_it.map(|seen| taken.snapshot.taken_at - seen.taken_at).filter(|age| *age <= longest).max()
+    };
+    let actual = now.iter().filter_map(age).max().unwrap_or(TimeDelta::zero()).to_std().unwrap_or_default();
     WindowFault::TooShort { actual_ms: millis(actual), nominal_ms: millis(nominal) }
 }
 
@@ -143,6 +142,7 @@ mod tests {
     #[case::one_was_missed(&[("a", -30), ("b", -8)], &[("a", -90), ("b", -50)], Err(8))]
     #[case::none_is_known_for_long(&[("a", -12), ("b", -9)], &[("a", -90), ("b", -90)], Err(12))]
     #[case::nothing_is_known(&[], &[("a", -90)], Err(0))]
+    #[case::what_is_known_is_too_old(&[("a", -75), ("a", -6)], &[("a", -90)], Err(6))]
     #[case::one_went_away(&[("a", -30), ("b", -30), ("b", -20)], &[("a", -90)], Ok(vec![("a", -30), ("b", -30)]))]
     #[case::one_went_away_before(&[("a", -30), ("b", -50), ("b", -34)], &[("a", -90)], Ok(vec![("a", -30)]))]
     #[case::one_came_and_went(&[("a", -30), ("b", -9), ("b", -4)], &[("a", -90)], Ok(vec![("a", -30), ("b", -9)]))]

@@ -1,6 +1,7 @@
 //! The text of a manifest together with what it means.
 
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use super::complete::complete;
@@ -77,6 +78,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ManifestError> {
             _ => ManifestError::Read { path, source },
         }
     };
+    // One without a writer is waited for without an end, and none can be edited.
+    if std::fs::metadata(path).map_err(failed)?.file_type().is_fifo() {
+        return Err(failed(std::io::Error::other("it is a pipe, not a file")));
+    }
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells that there is more.

@@ -6,6 +6,12 @@ use super::command::Pane;
 
 /// Smallest screen that is drawn.
 pub const SMALLEST: (u16, u16) = (60, 15);
+
+/// Whether nothing but that it is too small is shown in a terminal.
+#[must_use]
+pub const fn is_too_small((width, height): (u16, u16)) -> bool {
+    width < SMALLEST.0 || height < SMALLEST.1
+}
 /// From here on all six panes are shown.
 const WIDE: (u16, u16) = (110, 30);
 /// From here on a narrow screen shows traffic, policy, activity and a tab.

@@ -159,6 +159,10 @@ pub(super) async fn prepare_and_ask(context: &Context, stage: &Stage, point: Gat
         })
         .await?;
     gate::settle(context, point, "", &decision).await?;
+    // The gate of the promotion is asked when it may be too late to wonder.
+    for limit in policies::refused_limits(context, stage.manifest(), &[GatePoint::PromoteStable]).await {
+        context.notice(format!("warning: every promotion will be denied: {limit}"));
+    }
     gate::ask_custom(context, &stage.session, stage.manifest(), point, &input).await
 }
 

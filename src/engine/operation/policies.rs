@@ -86,14 +86,18 @@ pub(super) async fn unless_refused(context: &Context, stage: &Stage, decision: D
 /// Limits in `data.json` that our own gates cannot use, in the words of the
 /// policies on disk: whatever the facts are, they deny. So they are asked without
 /// any, by the embedded engine, which is at hand before anything is deployed.
-pub(super) async fn refused_limits(context: &Context, manifest: &Manifest) -> Vec<String> {
+pub(super) async fn refused_limits(
+    context: &Context,
+    manifest: &Manifest,
+    points: &[GatePoint],
+) -> Vec<String> {
     let core = &context.core;
     // It is not asked in a hurry: policies of one's own are interpreted.
     let timeout = manifest.policy.timeout.max(UNHURRIED);
     let engine = EmbeddedEngine::new(core.project.policies(), timeout, Arc::clone(&core.clock));
     let mut found = Vec::new();
-    for point in [GatePoint::Deploy, GatePoint::PromoteStable] {
-        let package = gate::own_package(point);
+    for point in points {
+        let package = gate::own_package(*point);
         let decision = engine.ask(package, &json!({})).await;
         if let Some(fault) = &decision.fault {
             context.notice(format!("the limits of {package} were not judged before it is asked: {fault}"));

@@ -11,7 +11,7 @@ use super::super::session::{Session, engine_kind};
 use super::super::stage::{absent, stack_files};
 use super::policies::{self, Refusal};
 use crate::domain::Routes;
-use crate::manifest::{Document, EngineKind, Manifest, ManifestError};
+use crate::manifest::{Document, EngineKind, GatePoint, Manifest, ManifestError};
 use crate::render;
 use crate::runtime::{Check, CheckStatus, ImagePresence, PortOwner, RuntimeError};
 
@@ -73,7 +73,10 @@ async fn policies_refused(context: &Context) -> Option<Refusal> {
 /// Nor are limits one by which every deployment or promotion would be denied.
 async fn refused_limits(context: &Context) -> Vec<String> {
     match context.core.document() {
-        Ok(document) => policies::refused_limits(context, document.manifest()).await,
+        Ok(document) => {
+            let points = [GatePoint::Deploy, GatePoint::PromoteStable];
+            policies::refused_limits(context, document.manifest(), &points).await
+        }
         Err(_) => Vec::new(),
     }
 }

@@ -137,6 +137,43 @@ fn the_second_interrupt_cancels_and_the_app_leaves_when_the_operation_has_ended(
     assert_eq!(world.finish("op-1", Action::Deploy, outcome, 5000), [Effect::Quit]);
 }
 
+/// Nobody sees what it does.
+#[test]
+fn in_a_terminal_that_is_too_small_one_can_leave_and_nothing_else() {
+    let mut world = World::stable();
+    world.state.size = (59, 36);
+    for key in ["d", "t", "m", "p", "c", "?", "r"] {
+        assert_eq!(world.keys(key), [], "{key}");
+        assert!(world.state.overlays.is_empty(), "{key}");
+    }
+    assert_eq!(world.keys("q"), [Effect::Quit]);
+    assert_eq!(world.ctrl('c'), [Effect::Quit]);
+    world.deploy_running();
+    assert_eq!(world.keys("q"), []);
+    assert_eq!(world.keys("n"), []);
+    assert!(world.state.overlays.is_empty());
+    // What was opened before it became small does not take the key.
+    world.state.size = (120, 36);
+    world.keys("m");
+    world.state.size = (120, 14);
+    assert_eq!(world.keys("q"), []);
+    assert!(matches!(world.state.overlays.last(), Some(Overlay::ConfirmQuit { .. })));
+    assert_eq!(world.keys("y"), [Effect::Cancel]);
+}
+
+#[test]
+fn nothing_starts_once_the_app_is_being_left() {
+    let mut world = World::stable();
+    world.deploy_running();
+    assert_eq!(world.keys("q"), []);
+    assert_eq!(world.keys("y"), [Effect::Cancel]);
+    for key in ["d", "p", "m", "g", "q"] {
+        assert_eq!(world.keys(key), [], "{key}");
+        assert!(world.state.overlays.is_empty(), "{key}");
+    }
+    assert_eq!(world.ctrl('c'), [Effect::Quit]);
+}
+
 #[test]
 fn the_third_interrupt_leaves_at_once() {
     let mut world = World::stable();

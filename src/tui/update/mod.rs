@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::engine::Event;
 
 use super::effect::Effect;
+use super::layout;
 use super::message::{Message, Resync, TerminalMessage};
 use super::moment::Now;
 use super::state::{State, Tone};
@@ -61,7 +62,9 @@ fn terminal(state: &mut State, message: TerminalMessage) -> Vec<Effect> {
     match message {
         TerminalMessage::Key(chord) => keys::update(state, chord),
         TerminalMessage::Pasted(text) => {
-            keys::type_text(state, &text);
+            if !layout::is_too_small(state.size) {
+                keys::type_text(state, &text);
+            }
             Vec::new()
         }
         TerminalMessage::Resized { width, height } => {

@@ -74,7 +74,7 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) -> Measured {
         has_banner: header::has_banner(state),
     };
     let Some(areas) = layout::areas(screen.width, screen.height, wanted) else {
-        small::draw(frame, &theme);
+        small::draw(state, frame, &theme);
         return measured;
     };
     header::draw(state, frame, areas.header, &theme);

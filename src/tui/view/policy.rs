@@ -95,10 +95,11 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
     if let Some(size) = decision.sample() {
         lines.push(sample(size, width, theme));
     }
-    // What is not kept comes first: the pane may not have room for all.
-    let all = decision.checks.iter().zip(checks(decision, theme));
-    let (kept, unkept): (Vec<_>, Vec<_>) = all.partition(|(check, _)| check.ok);
-    lines.extend(unkept.into_iter().chain(kept).map(|(_, line)| line));
+    // What is not kept comes first, and what is not known after it: the pane may not
+    // have room for all.
+    let mut all: Vec<_> = decision.checks.iter().zip(checks(decision, theme)).collect();
+    all.sort_by_key(|(check, _)| (check.ok, check.observed.is_null()));
+    lines.extend(all.into_iter().map(|(_, line)| line));
     for (text, style) in explanations(decision, theme) {
         let parts = text::wrap(&text, width.saturating_sub(6));
         lines.extend(parts.into_iter().map(|part| Line::styled(format!("     {part}"), style)));
