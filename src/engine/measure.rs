@@ -20,6 +20,7 @@ use super::settled::{Answered, settled};
 use super::stage::longest_request;
 use crate::clock::Clock;
 use crate::domain::stack::Role;
+use crate::history::MEASURING;
 use crate::manifest::Manifest;
 use crate::runtime::Instance;
 use crate::telemetry::{
@@ -254,7 +255,7 @@ fn age(duration: Duration) -> TimeDelta {
 pub(super) fn told(fault: &MeasureFault) -> String {
     match fault {
         MeasureFault::Window(WindowFault::TooShort { actual_ms, nominal_ms }) => {
-            format!("measuring: {} of {} s", actual_ms / 1000, nominal_ms / 1000)
+            format!("{MEASURING}{} of {} s", actual_ms / 1000, nominal_ms / 1000)
         }
         fault => fault.to_string(),
     }

@@ -23,7 +23,7 @@ pub(super) async fn note(core: &Core, decision: &Decision, about: &str) -> Resul
             .await?;
         open.insert(decision.gate.clone(), OpenViolation { about: about.to_owned(), codes });
     } else if decision.allow && open.remove(&decision.gate).is_some() {
-        core.record_own(Entry::ViolationEnded { policy: decision.gate.clone() }).await?;
+        core.record_own(Entry::ViolationEnded { policy: decision.gate.clone(), is_gone: false }).await?;
     } else {
         return Ok(());
     }
@@ -42,7 +42,7 @@ pub(super) async fn end_of_gone(core: &Core, present: &[&str]) -> Result<(), His
         .map(|(gate, _)| gate.clone())
         .collect();
     for gate in &gone {
-        core.record_own(Entry::ViolationEnded { policy: gate.clone() }).await?;
+        core.record_own(Entry::ViolationEnded { policy: gate.clone(), is_gone: true }).await?;
         open.remove(gate);
     }
     if !gone.is_empty() {

@@ -30,6 +30,6 @@ mod tests;
 pub use error::HistoryError;
 pub use read::{Records, read_all};
 pub use reading::{ChainCheck, RawLine, RawLines, ReadLine, read_checked};
-pub use record::{Actor, Entry, Record};
+pub use record::{Actor, Entry, MEASURING, Record};
 pub use store::{History, Limits};
 pub use verify::{Fault, FaultKind, Loss, Unproven, VerifyReport, verify};

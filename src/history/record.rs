@@ -40,6 +40,10 @@ fn with_milliseconds<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) 
     serializer.collect_str(&time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
 }
 
+/// How the error of a scrape begins that was read well, and whose window is not
+/// complete yet.
+pub const MEASURING: &str = "measuring: ";
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -130,10 +134,13 @@ pub enum Entry {
         /// For people: reasons with observed value and limit.
         details: Vec<String>,
     },
-    /// A violated policy holds again.
+    /// A violated policy holds again, or what it was about is gone.
     ViolationEnded {
         /// The package.
         policy: String,
+        /// Whether nothing is known but that what was judged is not there any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_gone: bool,
     },
     /// A look at the running service.
     Scrape {

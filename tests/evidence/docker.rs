@@ -107,7 +107,7 @@ fn validate_warns_where_a_promotion_may_end_before_there_are_old_requests() {
         .says("warning: canary.max_wait is 7 s: ")
         .says("nginx.proxy_timeout (3 s)");
     // The window of 5 s, and the 3 s of the proxy.
-    world.edit_manifest(|text| text.replace("max_wait: 3s", "max_wait: 8s"));
+    world.edit_manifest(|text| text.replace("max_wait: 7s", "max_wait: 8s"));
     let silent = world.run(&["validate"]).ends_with(0);
     assert!(!silent.text().contains("max_wait"), "{}", silent.text());
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::super::escape::cell;
-use super::super::record::{Actor, Entry, Record};
+use super::super::record::{Actor, Entry, MEASURING, Record};
 use super::moment;
 use crate::domain::{Mode, Release};
 
@@ -54,13 +54,16 @@ struct Violation {
     at: DateTime<Utc>,
     policy: String,
     details: Vec<String>,
-    end: Option<DateTime<Utc>>,
+    /// When, and whether since what was judged is gone.
+    end: Option<(DateTime<Utc>, bool)>,
 }
 
 #[derive(Default)]
 struct Scrapes {
     count: u64,
     failed: u64,
+    /// Before a window was complete.
+    early: u64,
     without_requests: u64,
     worst_error_rate: Option<(f64, DateTime<Utc>)>,
     worst_p99_ms: Option<(f64, DateTime<Utc>)>,
@@ -114,16 +117,18 @@ impl Sections {
             Entry::Violation { policy, details } => {
                 self.violations.push(Violation { at, policy, details, end: None });
             }
-            Entry::ViolationEnded { policy } => {
+            Entry::ViolationEnded { policy, is_gone } => {
                 for open in
                     self.violations.iter_mut().filter(|open| open.policy == policy && open.end.is_none())
                 {
-                    open.end = Some(at);
+                    open.end = Some((at, is_gone));
                 }
             }
             Entry::Scrape { error_rate, request_rate, p99_latency_ms, requests, error, .. } => {
                 self.scrapes.count += 1;
-                self.scrapes.failed += u64::from(error.is_some());
+                let is_early = error.as_ref().is_some_and(|error| error.starts_with(MEASURING));
+                self.scrapes.early += u64::from(is_early);
+                self.scrapes.failed += u64::from(error.is_some() && !is_early);
                 self.scrapes.without_requests += u64::from(error.is_none() && requests.unwrap_or(0) == 0);
                 keep_highest(&mut self.scrapes.worst_error_rate, error_rate, at);
                 keep_highest(&mut self.scrapes.worst_p99_ms, p99_latency_ms, at);
@@ -208,9 +213,10 @@ impl InjectedFault {
 impl Violation {
     fn row(&self) -> [String; 3] {
         let mut details = self.details.join("; ");
-        if let Some(end) = self.end {
+        if let Some((end, is_gone)) = self.end {
             let gap = if details.is_empty() { "" } else { "; " };
-            let _ = write!(details, "{gap}held again {}", moment(end));
+            let how = if is_gone { "ended with what was judged" } else { "held again" };
+            let _ = write!(details, "{gap}{how} {}", moment(end));
         }
         [moment(self.at), self.policy.clone(), details]
     }
@@ -227,6 +233,7 @@ impl Scrapes {
             all => vec![
                 count("Scrapes", all),
                 count("Scrapes that failed", self.failed),
+                (self.early > 0).then(|| count("Scrapes before a window was complete", self.early)).flatten(),
                 count("Scrapes without requests", self.without_requests),
                 highest("Worst error rate", self.worst_error_rate, |rate| format!("{:.2} %", rate * 100.0)),
                 highest("Worst P99", self.worst_p99_ms, |p99| format!("{p99:.0} ms")),

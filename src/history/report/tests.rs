@@ -96,7 +96,7 @@ fn story(text: &str) -> Vec<Record> {
         scrape(Some(0.52), Some(430.0), None),
         Entry::Violation { policy: say("canary"), details: vec![say("error rate 52 % above 1 %")] },
         Entry::ChaosEnded { fault: say("error"), reason: say("expired") },
-        Entry::ViolationEnded { policy: say("canary") },
+        Entry::ViolationEnded { policy: say("canary"), is_gone: false },
         scrape(Some(0.1), None, None),
         scrape(None, None, Some(&say("connection refused"))),
         scrape(None, None, None),
@@ -146,6 +146,29 @@ fn the_table_of_violations_is_exactly_the_one_that_is_asked_for() {
     let expected = "\n| Timestamp | Policy | Details |\n| --- | --- | --- |\n\
         | 2026-11-23 12:00:40 UTC | canary | error rate 52 % above 1 %; held again 2026-11-23 12:00:50 UTC |\n";
     assert!(report.contains(expected), "{report}");
+}
+
+#[test]
+fn a_window_that_is_not_complete_yet_is_no_scrape_that_failed() {
+    let entries = ["measuring: 4 of 30 s", "measuring: 8 of 30 s", "connection refused"];
+    let records = records(entries.map(|error| scrape(None, None, Some(error))).into());
+    let report = markdown(records.clone(), &intact(&records), at(600), "shop");
+    assert!(report.contains("| Scrapes that failed | 1 |"), "{report}");
+    assert!(report.contains("| Scrapes before a window was complete | 2 |"), "{report}");
+}
+
+/// Nobody saw it hold.
+#[test]
+fn a_violation_that_ends_with_what_was_judged_does_not_hold_again() {
+    let begun = Entry::Violation { policy: "canary".into(), details: vec!["it is dead".into()] };
+    let gone = Entry::ViolationEnded { policy: "canary".into(), is_gone: true };
+    let records = records(vec![begun, gone]);
+    let report = markdown(records.clone(), &intact(&records), at(600), "shop");
+    assert!(report.contains("| canary | it is dead; ended with what was judged "), "{report}");
+    assert!(!report.contains("held again"), "{report}");
+    // Records of an older version do not say.
+    let old: Entry = serde_json::from_str(r#"{"kind":"violation_ended","policy":"canary"}"#).unwrap();
+    assert!(matches!(old, Entry::ViolationEnded { is_gone: false, .. }));
 }
 
 #[test]
