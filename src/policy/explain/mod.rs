@@ -164,14 +164,9 @@ fn traced(
     revision: String,
     note: Option<String>,
 ) -> Explanation {
-    let checks = decision.checks.iter().enumerate().map(|(index, check)| Trace {
-        name: check.fact.clone(),
-        rule: tracer.rule_of_check(index),
-        fact: tracer.fact_of_check(index),
-        source: tracer.source_of_check(index).or_else(|| source(&decision.input, &check.fact)),
-        limit: tracer.limit_of_check(index),
-    });
-    let checks = checks.collect();
+    // What matters most comes first: where many facts are alike, as the counts of a
+    // histogram without requests, the search may end before it has tried all of them.
+    let rule = tracer.rule_of_verdict();
     // A fault is its own violation, which no rule gave.
     let given = decision.fault.is_none().then_some(&decision.violations).into_iter().flatten();
     let violations = given.enumerate().map(|(index, violation)| {
@@ -186,7 +181,15 @@ fn traced(
         }
     });
     let violations = violations.collect();
-    Explanation { rule: tracer.rule_of_verdict(), checks, violations, revision, note }
+    let checks = decision.checks.iter().enumerate().map(|(index, check)| Trace {
+        name: check.fact.clone(),
+        rule: tracer.rule_of_check(index),
+        fact: tracer.fact_of_check(index),
+        source: tracer.source_of_check(index).or_else(|| source(&decision.input, &check.fact)),
+        limit: tracer.limit_of_check(index),
+    });
+    let checks = checks.collect();
+    Explanation { rule, checks, violations, revision, note }
 }
 
 /// Where a fact was read, as the facts alone tell it: `sources.NAME`, or where
