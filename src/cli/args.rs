@@ -30,7 +30,7 @@ pub(super) struct Common {
     /// The manifest
     #[arg(long, global = true, default_value = "manifest.yaml", value_name = "FILE")]
     pub(super) manifest: PathBuf,
-    /// Where to run: overrides the manifest's `target`
+    /// Where to run: overrides the manifest's `target`, and what is deployed
     #[arg(long, global = true, value_name = "TARGET")]
     pub(super) target: Option<TargetArg>,
     /// One JSON object per line on standard output, and nothing else there

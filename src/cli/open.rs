@@ -1,5 +1,5 @@
-//! From arguments to an engine: which manifest, which target. The target is
-//! never chosen silently.
+//! From arguments to an engine: which manifest, which target. Where nobody names
+//! one, what is deployed tells it, or a Docker daemon that answers; else it is asked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) async fn choose(common: &Common) -> Choice {
     if let Some(target) = common.target {
         return Choice::Made(target.into());
     }
-    if let Some(target) = named_in(&common.manifest) {
+    if let Some(target) = known_for(&common.manifest) {
         return Choice::Made(target);
     }
     match docker().await {
@@ -39,7 +39,7 @@ pub(super) async fn choose(common: &Common) -> Choice {
 
 /// The target that a manifest names; where it names none, the one on which the
 /// folder's project is deployed, if that is one place.
-fn named_in(manifest: &Path) -> Option<Target> {
+fn known_for(manifest: &Path) -> Option<Target> {
     let in_file = match Document::load(manifest) {
         Ok(document) => document.manifest().target,
         Err(_) => named_in_the_text(manifest),
@@ -87,7 +87,7 @@ fn docker_host() -> Option<String> {
 pub(super) async fn target(common: &Common) -> Result<Target, Failure> {
     match Document::load(&common.manifest) {
         Err(error @ ManifestError::NotFound { .. }) => return Err(unusable(&error)),
-        Err(error) if common.target.is_none() && named_in(&common.manifest).is_none() => {
+        Err(error) if common.target.is_none() && known_for(&common.manifest).is_none() => {
             return Err(unusable(&error));
         }
         Err(_) | Ok(_) => {}

@@ -7,11 +7,6 @@ use super::command::Pane;
 /// Smallest screen that is drawn.
 pub const SMALLEST: (u16, u16) = (60, 15);
 
-/// Whether nothing but that it is too small is shown in a terminal.
-#[must_use]
-pub const fn is_too_small((width, height): (u16, u16)) -> bool {
-    width < SMALLEST.0 || height < SMALLEST.1
-}
 /// From here on all six panes are shown.
 const WIDE: (u16, u16) = (110, 30);
 /// From here on a narrow screen shows traffic, policy, activity and a tab.
@@ -62,10 +57,16 @@ pub struct Wanted {
     pub has_banner: bool,
 }
 
+/// Whether nothing but that it is too small is shown in a terminal.
+#[must_use]
+pub const fn is_too_small((width, height): (u16, u16)) -> bool {
+    width < SMALLEST.0 || height < SMALLEST.1
+}
+
 /// All areas of a screen; `None` when it is too small to be drawn.
 #[must_use]
 pub fn areas(width: u16, height: u16, wanted: Wanted) -> Option<Areas> {
-    if width < SMALLEST.0 || height < SMALLEST.1 {
+    if is_too_small((width, height)) {
         return None;
     }
     let top = if wanted.has_banner { 2 } else { 1 };
