@@ -42,7 +42,9 @@ default decision := {
 	"sample": null,
 }
 
-decision := {
+decision := usual_pass if {
+	usual_pass
+} else := {
 	"allow": verdict == "pass",
 	"verdict": verdict,
 	"violations": violations,
@@ -53,9 +55,95 @@ decision := {
 	"sample": sample,
 }
 
+# --- the usual pass --------------------------------------------------------------
+
+# Most canaries that are asked about are good, and nothing about them is in doubt.
+# This takes such a one at one look, a third of the work of the rules below, and
+# says of it what those would say (both are asked in tests/policy_programs.rs).
+# Whatever it does not take is judged by them.
+usual_pass := {
+	"allow": true,
+	"verdict": "pass",
+	"violations": [],
+	"reasons": array.concat(
+		[
+			enough_words(least),
+			error_rate_words("at or below"),
+			p99_by_edge("at or below"),
+			proxy_words("proxy_failures 0", shown_error_rate),
+			health_words,
+		],
+		array.concat(note_confidence, note_stable),
+	),
+	"checks": checks_of(least, seen.error_rate, 0, all_kept),
+	"limits": limits,
+	"waiting_helps": false,
+	"sample": {"seen": seen.requests, "needed": least},
+} if {
+	are_facts_usual
+	are_limits_usual
+	seen := input
+	object.subset(seen, calm)
+	seen.proxy_abandoned == []
+	are_waits_short
+	seen.proxy_errors <= seen.errors
+	least := max([seen.samples_needed, 1])
+	seen.requests >= least
+	seen.settled_requests >= least
+	seen.error_rate <= error_limit
+	seen.requests <= edge.total + durations_may_lack
+	edge.within * 100 >= edge.total * 99
+}
+
+# Nothing happened that needs a second look.
+calm := {
+	"healthy": true,
+	"oom_kills": 0,
+	"proxy_broken": 0,
+	"proxy_failures": 0,
+	"proxy_timed_out": 0,
+	"resets": 0,
+	"restarts": 0,
+	"vanished": 0,
+}
+
+# No request waits for longer than the slowest of the others took, or may take.
+are_waits_short if input.proxy_waiting in [null, []]
+
+are_waits_short if {
+	is_array(input.proxy_waiting)
+	waiting := input.proxy_waiting
+	waits := [request.waited_ms | some request in waiting]
+	counts := [request.count | some request in waiting]
+	count(waits) == count(waiting)
+	count(counts) == count(waiting)
+	are_amounts(waits)
+	are_counts(counts)
+	max(waits) <= p99_limit
+	[lowest, highest] := input.p99_bucket
+	are_amounts([lowest, highest])
+	max(waits) <= highest
+}
+
+all_kept := {
+	"requests": true,
+	"error_rate": true,
+	"p99": true,
+	"proxy_rate": true,
+	"healthy": true,
+	"restarts": true,
+	"oom_kills": true,
+	"patience": true,
+	"settled": true,
+}
+
+# --- facts and limits ------------------------------------------------------------
+
 # What was given, and null for whatever was not: comparing with it is defined.
 # It writes numbers without zeros behind the point (see `limit`).
-facts := object.union(unknown, input) if {
+facts := input if {
+	are_facts_usual
+} else := object.union(unknown, input) if {
 	is_object(input)
 } else := unknown
 
@@ -91,14 +179,101 @@ unknown := {
 	"window_seconds": null,
 }
 
+# Whether all that a canary with figures has is there and of the right kind, at
+# one look: then nothing below needs to ask it of each fact. What this does not
+# take is looked at one by one.
+are_facts_usual if {
+	input.metrics_error == null
+	is_boolean(input.healthy)
+	are_counts([
+		input.requests,
+		input.errors,
+		input.resets,
+		input.vanished,
+		input.restarts,
+		input.oom_kills,
+		input.proxy_failures,
+		input.proxy_timed_out,
+		input.proxy_errors,
+		input.proxy_broken,
+		input.settled_requests,
+		input.samples_needed,
+	])
+	are_amounts([input.p99_latency_ms, input.window_seconds, input.error_rate, input.proxy_timeout_seconds])
+	input.error_rate <= 1
+	is_array(input.p99_bucket)
+	are_amounts(counts_of_buckets)
+	count(counts_of_buckets) == count(input.latency_buckets)
+	is_array(input.proxy_abandoned)
+	is_list_or_null(input.proxy_waiting)
+}
+
+is_list_or_null(value) if is_null(value)
+
+is_list_or_null(value) if is_array(value)
+
+counts_of_buckets := [bucket.count |
+	is_array(input.latency_buckets)
+	some bucket in input.latency_buckets
+]
+
+# Only numbers lie between two numbers: Rego sorts every other type before or
+# behind all of them. So the smallest and the largest tell of all.
+are_amounts(values) if {
+	min(values) >= 0
+	max(values) <= longest
+}
+
+# Without a point, a sign or an exponent.
+are_counts(values) if {
+	max(values) <= longest
+	trim(json.marshal(values), "[0123456789,]") == ""
+}
+
+# Larger than anything that is counted or waits.
+longest := 1000000000000000
+
+# What may be reckoned with: the facts of the right kind, and no others.
+usable := facts if {
+	are_facts_usual
+} else := {name: value |
+	some name, kind in kinds
+	value := facts[name]
+	is_kind(value, kind)
+}
+
+kinds := {
+	"error_rate": "share",
+	"errors": "count",
+	"oom_kills": "amount",
+	"p99_latency_ms": "amount",
+	"proxy_broken": "count",
+	"proxy_errors": "count",
+	"proxy_failures": "count",
+	"proxy_timed_out": "count",
+	"requests": "count",
+	"resets": "amount",
+	"restarts": "amount",
+	"samples_needed": "count",
+	"settled_requests": "count",
+	"vanished": "amount",
+	"window_seconds": "amount",
+}
+
 limits := data.thresholds if {
 	is_object(data.thresholds)
 } else := {}
 
-# The limits as OPA compares them rightly: up to 1.20 it takes 20.0 for 2, since
-# it cuts every zero off the end of a text with a point (open-policy-agent/opa
-# issue 9098). The result of a sum ends in no such zeros.
+# The limits as they are shown, and as OPA compares them rightly: up to 1.20 it
+# takes 20.0 for 2, since it cuts every zero off the end of a text with a point
+# (open-policy-agent/opa issue 9098). The result of a sum ends in no such zeros.
 limit := {
+	"error_rate": error_limit,
+	"p99_latency_ms": p99_limit,
+	"min_requests": null,
+} if {
+	are_limits_usual
+} else := {
 	"error_rate": plain(object.get(limits, "error_rate", null)),
 	"p99_latency_ms": plain(object.get(limits, "p99_latency_ms", null)),
 	"min_requests": plain(object.get(limits, "min_requests", null)),
@@ -110,27 +285,22 @@ plain(value) := value + 0 if {
 
 limit_of(name) := plain(object.get(limits, name, null))
 
-# What many rules ask for, undefined where it cannot be used. Rules of their own,
-# since a rule is evaluated once and a function at each call: calls take most of
-# the time of a decision.
-requests := facts.requests if is_count(facts.requests)
-
-errors := facts.errors if is_count(facts.errors)
-
-proxy_errors := facts.proxy_errors if is_count(facts.proxy_errors)
-
-p99_latency := facts.p99_latency_ms if is_amount(facts.p99_latency_ms)
-
-error_rate := facts.error_rate if is_share(facts.error_rate)
-
-error_limit := limit.error_rate if {
-	is_share(limit.error_rate)
-	limit.error_rate < 1
+# Then there is no need to ask for each of them.
+are_limits_usual if {
+	is_number(error_limit)
+	is_number(p99_limit)
+	not has_min_requests
 }
 
-p99_limit := limit.p99_latency_ms if is_amount(limit.p99_latency_ms)
+has_min_requests if "min_requests" in object.keys(limits)
 
-window_seconds := facts.window_seconds if is_amount(facts.window_seconds)
+# What the canary is held to, undefined where it cannot be used.
+error_limit := limits.error_rate + 0 if {
+	limits.error_rate >= 0
+	limits.error_rate < 1
+}
+
+p99_limit := limits.p99_latency_ms + 0 if is_amount(limits.p99_latency_ms)
 
 # --- verdict -----------------------------------------------------------------
 
@@ -160,7 +330,6 @@ verdict := "pass" if {
 
 # What `checks` shows, one after the other.
 is_every_check_kept if {
-	count(checks) == 9
 	enough
 	is_error_rate_kept
 	p99.state == "kept"
@@ -176,7 +345,8 @@ is_every_check_kept if {
 # the window, and a window in which no process restarted or went away and no
 # scrape was cut short (a scrape without series that its process had begins no
 # window, and is soon too old to end one).
-waiting_helps := verdict == "inconclusive" if {
+waiting_helps if {
+	verdict == "inconclusive"
 	every violation in violations { comes_with_time(violation) }
 } else := false
 
@@ -204,35 +374,15 @@ comes_with_time(violation) if {
 sample := {"seen": facts.requests, "needed": needed} if {
 	is_measured
 	is_number(needed)
-	is_number(requests)
+	is_number(usable.requests)
 } else := null
 
 reasons := array.concat(praise, notes) if {
 	count(violations) == 0
 } else := array.concat([violation.message | some violation in violations], notes)
 
-violations := [] if {
-	is_good
-} else := found
-
-# The common case in one look, which spares the search. Whatever it does not take
-# is searched; it takes nothing in which anything is found. The checks are made
-# in any case: they show most of it, and the rest is asked for here.
-is_good if {
-	is_every_check_kept
-	seen := facts
-	seen.resets == 0
-	seen.vanished == 0
-	proxy_errors <= errors
-	is_count(seen.proxy_timed_out)
-	is_number(p99_latency)
-	is_array(seen.p99_bucket)
-	is_array(seen.latency_buckets)
-	is_number(window_seconds)
-}
-
 # What is wrong; what counts most comes first.
-found := [violation |
+violations := [violation |
 	some group in [
 		bad_limits,
 		bad_facts,
@@ -253,14 +403,26 @@ found := [violation |
 	some violation in group
 ]
 
-checks := [
+checks := checks_of(needed, proxy_error_rate, late_rate, {
+	"requests": enough,
+	"error_rate": is_error_rate_kept,
+	"p99": p99.state == "kept",
+	"proxy_rate": is_proxy_rate_kept,
+	"healthy": facts.healthy == true,
+	"restarts": facts.restarts == 0,
+	"oom_kills": facts.oom_kills == 0,
+	"patience": is_patient,
+	"settled": is_settled,
+})
+
+checks_of(least, proxy_rate, waiting_rate, kept) := [
 	{
 		"fact": "requests",
 		"observed": seen.requests,
 		"must": ">=",
-		"limit": needed,
+		"limit": least,
 		"unit": "",
-		"ok": enough,
+		"ok": kept.requests,
 	},
 	{
 		"fact": "error_rate",
@@ -268,7 +430,7 @@ checks := [
 		"must": "<=",
 		"limit": most.error_rate,
 		"unit": "",
-		"ok": is_error_rate_kept,
+		"ok": kept.error_rate,
 	},
 	{
 		"fact": "p99_latency_ms",
@@ -276,34 +438,34 @@ checks := [
 		"must": "<=",
 		"limit": most.p99_latency_ms,
 		"unit": "ms",
-		"ok": p99.state == "kept",
+		"ok": kept.p99,
 	},
 	{
 		"fact": "proxy_error_rate",
-		"observed": proxy_error_rate,
+		"observed": proxy_rate,
 		"must": "<=",
 		"limit": most.error_rate,
 		"unit": "",
-		"ok": is_proxy_rate_kept,
+		"ok": kept.proxy_rate,
 	},
-	{"fact": "healthy", "observed": seen.healthy, "must": "==", "limit": true, "unit": "", "ok": seen.healthy == true},
-	{"fact": "restarts", "observed": seen.restarts, "must": "==", "limit": 0, "unit": "", "ok": seen.restarts == 0},
-	{"fact": "oom_kills", "observed": seen.oom_kills, "must": "==", "limit": 0, "unit": "", "ok": seen.oom_kills == 0},
+	{"fact": "healthy", "observed": seen.healthy, "must": "==", "limit": true, "unit": "", "ok": kept.healthy},
+	{"fact": "restarts", "observed": seen.restarts, "must": "==", "limit": 0, "unit": "", "ok": kept.restarts},
+	{"fact": "oom_kills", "observed": seen.oom_kills, "must": "==", "limit": 0, "unit": "", "ok": kept.oom_kills},
 	{
 		"fact": "proxy_abandoned_rate",
-		"observed": late_rate,
+		"observed": waiting_rate,
 		"must": "<=",
 		"limit": may_take_longer,
 		"unit": "",
-		"ok": is_patient,
+		"ok": kept.patience,
 	},
 	{
 		"fact": "settled_requests",
 		"observed": seen.settled_requests,
 		"must": ">=",
-		"limit": needed,
+		"limit": least,
 		"unit": "",
-		"ok": is_settled,
+		"ok": kept.settled,
 	},
 ] if {
 	seen := facts
@@ -328,17 +490,10 @@ bad_limits := [] if {
 	}
 ]
 
-# Then there is no need to ask for each of them.
-are_limits_usual if {
-	is_number(error_limit)
-	is_number(p99_limit)
-	not "min_requests" in object.keys(limits)
-}
-
 # min_requests may be absent.
 is_limit_asked_for(name) if name != "min_requests"
 
-is_limit_asked_for("min_requests") if "min_requests" in object.keys(limits)
+is_limit_asked_for("min_requests") if has_min_requests
 
 bad_facts := [] if {
 	are_facts_usual
@@ -356,25 +511,6 @@ bad_facts := [] if {
 		"limit": limit_of(name),
 	}
 ]
-
-# Of canaries that have figures: then there is no need to ask for each of them.
-are_facts_usual if {
-	is_measured
-	seen := facts
-	is_boolean(seen.healthy)
-	is_count(seen.restarts)
-	is_count(seen.oom_kills)
-	is_count(seen.resets)
-	is_count(seen.vanished)
-	is_number(requests)
-	is_number(error_rate)
-	is_number(errors)
-	is_number(p99_latency)
-	is_array(seen.p99_bucket)
-	is_array(seen.latency_buckets)
-	is_number(window_seconds)
-	is_number(needed)
-}
 
 # A value of the wrong kind, as a message shows it.
 shown(value) := "absent" if {
@@ -429,7 +565,7 @@ default required_of_sample := {}
 
 required_of_sample := {"samples_needed": "count"} if {
 	is_measured
-	not "min_requests" in object.keys(limits)
+	not has_min_requests
 }
 
 described := {
@@ -479,8 +615,6 @@ is_amount(value) if {
 	value >= 0
 }
 
-# Only numbers lie between two numbers: Rego sorts every other type before or
-# behind all of them.
 is_share(value) if {
 	value >= 0
 	value <= 1
@@ -508,7 +642,7 @@ unhealthy := [{
 	"limit": true,
 } |
 	facts.healthy == false
-	facts.health != "starting"
+	not facts.health == "starting"
 ]
 
 health_detail := facts.health_detail if {
@@ -524,8 +658,7 @@ restarted := [{
 	"observed": facts.restarts,
 	"limit": 0,
 } |
-	is_amount(facts.restarts)
-	facts.restarts > 0
+	usable.restarts > 0
 ]
 
 out_of_memory := [{
@@ -537,8 +670,7 @@ out_of_memory := [{
 	"observed": facts.oom_kills,
 	"limit": 0,
 } |
-	is_amount(facts.oom_kills)
-	facts.oom_kills > 0
+	usable.oom_kills > 0
 ]
 
 # --- requests that only the proxy saw fail: unanswered, broken off, not counted ------
@@ -548,14 +680,22 @@ out_of_memory := [{
 # (see `may_be_counted_twice`). One whose answer broke off the canary may have counted
 # as answered or not at all: it is taken for one of those that it counted. Errors
 # that it answered are the same in both figures, and it may have missed some.
-proxy_total := seen.proxy_failures + max([requests, seen.proxy_broken, proxy_errors]) if {
+proxy_total := seen.proxy_failures + max([seen.requests, seen.proxy_broken, seen.proxy_errors]) if {
+	are_requests_known
+	seen := usable
+}
+
+are_requests_known if are_facts_usual
+
+are_requests_known if {
+	not are_facts_usual
 	is_measured
-	seen := facts
-	is_number(requests)
-	is_number(errors)
-	is_number(proxy_errors)
-	is_count(seen.proxy_failures)
-	is_count(seen.proxy_broken)
+	seen := usable
+	is_number(seen.requests)
+	is_number(seen.errors)
+	is_number(seen.proxy_errors)
+	is_number(seen.proxy_failures)
+	is_number(seen.proxy_broken)
 }
 
 # Scrape and log are read one after the other, so that a few may be in one of them
@@ -577,10 +717,10 @@ failed_for_sure := ((facts.errors + uncounted) + facts.proxy_failures) + facts.p
 
 # Without any the rate is what the canary counts.
 has_no_proxy_failures if {
-	seen := facts
+	seen := usable
 	seen.proxy_failures == 0
 	seen.proxy_broken == 0
-	proxy_errors <= errors + errors_may_differ
+	seen.proxy_errors <= seen.errors + errors_may_differ
 }
 
 has_proxy_failures if (uncounted + facts.proxy_failures) + facts.proxy_broken > 0
@@ -594,7 +734,7 @@ proxy_error_rate := facts.error_rate if {
 
 shown_proxy_rate := shown_error_rate if {
 	has_no_proxy_failures
-} else := share(precise(proxy_error_rate, error_limit, 10000)) if {
+} else := share_beside(proxy_error_rate, error_limit) if {
 	is_number(proxy_error_rate)
 }
 
@@ -607,7 +747,7 @@ is_proxy_rate_kept if {
 # then it is one failure, and not two.
 may_be_counted_twice := min([facts.errors, facts.proxy_timed_out + facts.proxy_broken]) if {
 	is_number(proxy_total)
-	is_count(facts.proxy_timed_out)
+	is_number(usable.proxy_timed_out)
 }
 
 # A quotient here as everywhere else: a product is rounded on another side, and one
@@ -644,7 +784,7 @@ errors_twice := [{
 		failures_shown,
 		facts.errors,
 		window,
-		share(precise(proxy_error_rate, error_limit, 10000)),
+		share_beside(proxy_error_rate, error_limit),
 		share(error_limit),
 		origin_of("proxy"),
 	]),
@@ -664,7 +804,7 @@ errors_uncounted := [{
 		facts.proxy_errors,
 		facts.errors,
 		window,
-		share(precise(with_uncounted, error_limit, 10000)),
+		share_beside(with_uncounted, error_limit),
 		share(error_limit),
 		origin_of("proxy"),
 	]),
@@ -775,7 +915,7 @@ given_up_after(bound) := sum([waiting.count |
 # what is older has been counted before. As many as timed out in this one came before it too, and stand for as
 # many of those that wait: they are errors already.
 still_wait_after(bound) := max([0, waiting_after(bound) - facts.proxy_timed_out]) if {
-	is_count(facts.proxy_timed_out)
+	is_number(usable.proxy_timed_out)
 } else := waiting_after(bound)
 
 waiting_after(bound) := sum([waiting.count |
@@ -785,7 +925,7 @@ waiting_after(bound) := sum([waiting.count |
 	waiting.waited_ms <= bound + window_ms
 ])
 
-window_ms := window_seconds * 1000
+window_ms := usable.window_seconds * 1000
 
 waited_longer_than(bound) := given_up_after(bound) + still_wait_after(bound)
 
@@ -901,8 +1041,7 @@ default is_settled := false
 
 is_settled if {
 	is_number(needed)
-	is_count(facts.settled_requests)
-	facts.settled_requests >= needed
+	usable.settled_requests >= needed
 	is_none_hanging
 }
 
@@ -915,10 +1054,10 @@ is_none_hanging if {
 
 is_hanging if {
 	is_number(error_limit)
-	is_count(facts.proxy_timed_out)
-	is_count(facts.settled_requests)
-	facts.proxy_timed_out > 0
-	facts.proxy_timed_out / (facts.settled_requests + facts.proxy_timed_out) > error_limit
+	seen := usable
+	is_number(seen.settled_requests)
+	seen.proxy_timed_out > 0
+	seen.proxy_timed_out / (seen.settled_requests + seen.proxy_timed_out) > error_limit
 }
 
 unsettled := [{
@@ -932,7 +1071,7 @@ unsettled := [{
 ]
 
 why_unsettled := sprintf("is not known: it must be a whole number from 0; the limit is %v", [needed]) if {
-	not is_count(facts.settled_requests)
+	not is_settling_known
 } else := sprintf(
 	"%v is below the limit %v: a request may hang unseen for %v s (nginx.proxy_timeout), and too few are older",
 	[facts.settled_requests, needed, facts.proxy_timeout_seconds],
@@ -944,6 +1083,8 @@ why_unsettled := sprintf("is not known: it must be a whole number from 0; the li
 ) if {
 	is_hanging
 }
+
+is_settling_known if is_number(usable.settled_requests)
 
 no_proxy_log := [{
 	"code": "proxy_unknown",
@@ -959,10 +1100,17 @@ no_proxy_log := [{
 ]
 
 is_proxy_known if {
-	is_count(facts.proxy_failures)
-	is_count(facts.proxy_timed_out)
-	is_number(proxy_errors)
-	is_count(facts.proxy_broken)
+	are_facts_usual
+	are_waits_known
+}
+
+is_proxy_known if {
+	not are_facts_usual
+	seen := usable
+	is_number(seen.proxy_failures)
+	is_number(seen.proxy_timed_out)
+	is_number(seen.proxy_errors)
+	is_number(seen.proxy_broken)
 	are_waits_known
 }
 
@@ -988,8 +1136,7 @@ process_restarted := [{
 	"limit": 0,
 } |
 	is_measured
-	is_amount(facts.resets)
-	facts.resets > 0
+	usable.resets > 0
 ]
 
 process_vanished := [{
@@ -1002,8 +1149,7 @@ process_vanished := [{
 	"limit": 0,
 } |
 	is_measured
-	is_amount(facts.vanished)
-	facts.vanished > 0
+	usable.vanished > 0
 ]
 
 # --- metrics and sample size ------------------------------------------------------
@@ -1039,18 +1185,17 @@ limits_beside := sprintf("; the limits are error_rate %s and p99_latency_ms %v m
 } else := ""
 
 # At least one: no requests means no data, not 0 %.
-needed := max([limit.min_requests, 1]) if {
+needed := max([usable.samples_needed, 1]) if {
+	not has_min_requests
+	is_number(usable.samples_needed)
+} else := max([limit.min_requests, 1]) if {
 	is_count(limit.min_requests)
-} else := null if {
-	"min_requests" in object.keys(limits)
-} else := max([facts.samples_needed, 1]) if {
-	is_count(facts.samples_needed)
 } else := null
 
 enough if {
 	is_measured
 	is_number(needed)
-	requests >= needed
+	usable.requests >= needed
 } else := false
 
 too_few := [{
@@ -1067,7 +1212,7 @@ too_few := [{
 	"limit": needed,
 } |
 	is_measured
-	is_number(requests)
+	is_number(usable.requests)
 	is_number(needed)
 	not enough
 ]
@@ -1076,24 +1221,24 @@ too_few := [{
 
 is_error_rate_kept if {
 	is_measured
-	error_rate <= error_limit
+	usable.error_rate <= error_limit
 } else := false
 
 too_many_errors := [{
 	"code": "error_rate_high",
-	"message": error_rate_sentence,
+	"message": error_rate_words("above"),
 	"observed": facts.error_rate,
 	"limit": limit.error_rate,
 } |
 	enough
-	is_share(facts.error_rate)
+	is_number(usable.error_rate)
 	is_number(error_limit)
 	not is_error_rate_kept
 ]
 
-error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
+error_rate_words(related) := sprintf("error_rate %s is %s the limit %s%s: %v of %v requests failed%s", [
 	shown_error_rate,
-	relation[is_error_rate_kept],
+	related,
 	shown_limit,
 	window,
 	facts.errors,
@@ -1101,9 +1246,7 @@ error_rate_sentence := sprintf("error_rate %s is %s the limit %s%s: %v of %v req
 	origin_of_metrics,
 ])
 
-shown_error_rate := share(precise(error_rate, error_limit, 10000))
-
-relation := {true: "at or below", false: "above"}
+shown_error_rate := share_beside(usable.error_rate, error_limit)
 
 # --- P99 ------------------------------------------------------------------------------
 
@@ -1127,7 +1270,7 @@ durations_may_lack := 5
 
 has_few_durations if {
 	is_measured
-	lacking := requests - durations
+	lacking := usable.requests - durations
 	lacking > durations_may_lack
 	not is_surely_kept(lacking)
 	not is_surely_high(lacking)
@@ -1149,7 +1292,13 @@ surely_within := max([bucket.count |
 }
 
 # How many durations the histogram has; undefined without any.
-durations := total if {
+durations := last.count if {
+	are_facts_usual
+	last := buckets[count(buckets) - 1]
+	last.le_ms == null
+	last.count == max(counts_of_buckets)
+	last.count > 0
+} else := total if {
 	total := max(counts_at(null))
 	total > 0
 }
@@ -1167,9 +1316,9 @@ p99 := {"state": "unknown", "message": p99_of_few} if {
 } else := {"state": "unknown", "message": p99_beyond("; it is not known whether it is above the limit")} if {
 	is_number(p99_highest_bound)
 } else := {"state": "high", "message": p99_estimated("above")} if {
-	p99_latency > p99_limit
+	usable.p99_latency_ms > p99_limit
 } else := {"state": "kept", "message": p99_estimated("at or below")} if {
-	p99_latency <= p99_limit
+	usable.p99_latency_ms <= p99_limit
 	is_bounded
 } else := {"state": "unknown", "message": p99_absent}
 
@@ -1184,18 +1333,17 @@ edge := {"within": min(within), "total": total} if {
 
 # What the buckets with this edge counted.
 counts_at(bound) := [bucket.count |
-	is_array(facts.latency_buckets)
-	some bucket in facts.latency_buckets
+	some bucket in buckets
 	bucket.le_ms == bound
-	is_amount(bucket.count)
 ]
 
 # What is no list has no buckets.
-buckets := [bucket |
+buckets := facts.latency_buckets if {
+	are_facts_usual
+} else := [bucket |
 	is_array(facts.latency_buckets)
 	some bucket in facts.latency_buckets
-	is_number(bucket.count)
-	bucket.count >= 0
+	is_amount(bucket.count)
 ]
 
 # The bucket that holds the P99: its lower and upper bound in milliseconds.
@@ -1254,8 +1402,8 @@ p99_of_few := sprintf(
 	[window, origin_of("metrics"), durations, facts.requests, limit.p99_latency_ms],
 )
 
-p99_shown := sprintf("p99_latency_ms %v ms", [precise(p99_latency, limit.p99_latency_ms, 10)]) if {
-	is_number(p99_latency)
+p99_shown := sprintf("p99_latency_ms %v ms", [precise(usable.p99_latency_ms, limit.p99_latency_ms)]) if {
+	is_number(usable.p99_latency_ms)
 } else := "p99_latency_ms"
 
 p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_bounds) if {
@@ -1265,22 +1413,24 @@ p99_interval := sprintf(" (estimated inside the bucket from %v to %v ms)", p99_b
 # --- words -----------------------------------------------------------------------------
 
 praise := [
-	sprintf("%v requests%s, %v are needed%s", [facts.requests, window, needed, origin_of_metrics]),
-	error_rate_sentence,
+	enough_words(needed),
+	error_rate_words("at or below"),
 	p99.message,
-	proxy_sentence,
-	sprintf("the canary is healthy, with 0 restarts and 0 kills for want of memory%s", [origin_of("health")]),
+	proxy_words(failures_shown, shown_proxy_rate),
+	health_words,
 ]
 
-proxy_sentence := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
-	failures_shown,
-	shown_proxy_rate,
+enough_words(least) := sprintf("%v requests%s, %v are needed%s", [facts.requests, window, least, origin_of_metrics])
+
+proxy_words(failures, rate) := sprintf("%s: with them the error rate is %s, at or below the limit %s%s%s", [
+	failures,
+	rate,
 	shown_limit,
 	window,
 	origin_of("proxy"),
-]) if {
-	is_proxy_rate_kept
-}
+])
+
+health_words := sprintf("the canary is healthy, with 0 restarts and 0 kills for want of memory%s", [origin_of("health")])
 
 notes := array.concat(array.concat(note_abandoned, note_confidence), note_stable)
 
@@ -1311,7 +1461,7 @@ note_waiting := "" if {
 # How much the sample can show; a limit is on what was seen.
 note_confidence := [sprintf("note: with %v %% confidence the true error_rate is at most %s", [
 	percent(confidence.level),
-	share(rounded(confidence.error_rate_at_most, 10000)),
+	rounded_share(confidence.error_rate_at_most),
 ]) |
 	is_measured
 	confidence := facts.confidence
@@ -1324,25 +1474,28 @@ note_confidence := [sprintf("note: with %v %% confidence the true error_rate is 
 # than the canary, but does not make the canary good.
 note_stable := [sprintf("note: stable %s in the same window: error_rate %s of %v requests%s", [
 	stable_relation,
-	share(rounded(stable.error_rate, 10000)),
+	rounded_share(stable.error_rate),
 	stable.requests,
 	stable_p99,
 ]) |
 	stable := facts.stable
-	is_share(stable.error_rate)
-	is_amount(stable.requests)
+	stable.error_rate >= 0
+	stable.error_rate <= 1
+	stable.requests >= 0
+	stable.requests <= longest
 ]
 
 stable_relation := "is failing too" if {
 	facts.stable.error_rate > error_limit
 } else := "for comparison"
 
-stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latency_ms, 10)]) if {
-	is_amount(facts.stable.p99_latency_ms)
+stable_p99 := sprintf(", p99_latency_ms %v ms", [rounded(facts.stable.p99_latency_ms)]) if {
+	facts.stable.p99_latency_ms >= 0
+	facts.stable.p99_latency_ms <= longest
 } else := ""
 
-window := sprintf(" over the last %v s", [rounded(window_seconds, 10)]) if {
-	is_number(window_seconds)
+window := sprintf(" over the last %v s", [rounded(usable.window_seconds)]) if {
+	is_number(usable.window_seconds)
 } else := ""
 
 origin := sprintf(" (%s)", [facts.source]) if {
@@ -1359,19 +1512,30 @@ origin_of(kind) := sprintf(" (%s)", [text]) if {
 
 origin_of_metrics := origin_of("metrics")
 
-share(value) := sprintf("%v (%v %%)", [value, round((value * 10000) + 0.000001) / 100])
+share(value) := sprintf("%v (%v %%)", [value, percent(value)])
 
-percent(value) := round((value * 10000) + 0.000001) / 100
+# The little more takes halves (1.275) up on every engine: they compute with
+# different precision, and one has 127.4999… where another has 127.5.
+percent(value) := round(value * 10000.00000001) / 100
+
+rounded(value) := round(value * 10.00000000001) / 10
+
+rounded_share(value) := sprintf("%v (%v %%)", [parts / 10000, parts / 100]) if {
+	parts := round(value * 10000.00000001)
+}
 
 # Rounded, unless that would print the limit for a value beside it.
-precise(observed, bound, scale) := near if {
-	near := round((observed * scale) + 0.000001) / scale
+share_beside(observed, bound) := rounded_share(observed) if {
+	round(observed * 10000.00000001) / 10000 != bound
+} else := share(observed) if {
+	observed != bound
+	observed >= 0.0001
+} else := rounded_share(observed)
+
+precise(observed, bound) := near if {
+	near := rounded(observed)
 	near != bound
 } else := observed if {
 	observed != bound
 	observed >= 0.0001
-} else := rounded(observed, scale)
-
-# The little more takes halves (1.275) up on every engine: they compute with
-# different precision, and one has 127.4999… where another has 127.5.
-rounded(value, scale) := round((value * scale) + 0.000001) / scale
+} else := rounded(observed)

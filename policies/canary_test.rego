@@ -115,6 +115,65 @@ test_does_not_round_a_rate_to_the_limit if {
 	startswith(decision.reasons[0], "error_rate 0.01004 ")
 }
 
+# --- the usual pass ----------------------------------------------------------
+
+# Judged at one look, or by every rule: one answer.
+test_usual_pass_is_what_the_rules_say if {
+	every usual in [
+		{},
+		{"requests": 50, "settled_requests": 50, "error_rate": 0.01, "proxy_errors": 1},
+		{"samples_needed": 0},
+		{"requests": 305},
+		{"proxy_waiting": []},
+		{"proxy_waiting": [{"waited_ms": 500, "count": 7}, {"waited_ms": 3, "count": 1}]},
+		{"stable": {"requests": 900, "error_rate": 0.5, "p99_latency_ms": 120.04}},
+	] {
+		facts := changed(usual)
+		one_look := canary.usual_pass with input as facts with data.thresholds as limits
+		all_rules := canary.decision with input as facts
+			with data.thresholds as limits
+			with data.canary.usual_pass as false
+		one_look.allow == true
+		one_look == all_rules
+	}
+}
+
+test_what_is_not_usual_is_judged_by_the_rules if {
+	every unusual in [
+		{"requests": 49},
+		{"requests": 306},
+		{"settled_requests": 49},
+		{"error_rate": 0.010001},
+		{"errors": 1.5},
+		{"healthy": false},
+		{"restarts": 1},
+		{"oom_kills": 1},
+		{"resets": 1},
+		{"vanished": 1},
+		{"proxy_failures": 1},
+		{"proxy_broken": 1},
+		{"proxy_timed_out": 1},
+		{"proxy_errors": 2},
+		{"proxy_abandoned": [{"waited_ms": 1, "count": 1}]},
+		{"proxy_waiting": [{"waited_ms": 501, "count": 1}]},
+		{"proxy_waiting": [{"waited_ms": 1, "count": 0.5}]},
+		{"proxy_waiting": [{"waited_ms": "1", "count": 1}]},
+		{"proxy_waiting": [{"count": 1}]},
+		{"proxy_waiting": [{"waited_ms": 300, "count": 1}], "p99_bucket": [100, 250]},
+		{"latency_buckets": []},
+		{"latency_buckets": [{"le_ms": 500, "count": 296}, {"le_ms": null, "count": 300}]},
+		{"latency_buckets": [{"le_ms": 250, "count": 300}, {"le_ms": null, "count": 300}]},
+		{"latency_buckets": [{"le_ms": 500}, {"le_ms": null, "count": 300}]},
+		{"metrics_error": {"code": "x", "message": "x"}},
+		{"window_seconds": null},
+	] {
+		not canary.usual_pass with input as changed(unusual) with data.thresholds as limits
+	}
+	every other in [{"min_requests": 50}, {"error_rate": 1}, {"error_rate": "0.01"}, {"p99_latency_ms": null}] {
+		not canary.usual_pass with input as good with data.thresholds as object.union(limits, other)
+	}
+}
+
 # --- P99 ---------------------------------------------------------------------
 
 test_fails_one_request_short_at_the_edge if {
@@ -131,6 +190,13 @@ test_estimates_without_an_edge if {
 	slow := object.union(facts, {"p99_latency_ms": 700})
 	above := canary.decision with input as slow with data.thresholds as limits
 	gives(above, "fail", ["p99_high"])
+}
+
+test_does_not_round_a_p99_to_the_limit if {
+	facts := changed({"p99_latency_ms": 500.04, "p99_bucket": [400, 800], "latency_buckets": [{"le_ms": null, "count": 300}]})
+	decision := canary.decision with input as facts with data.thresholds as limits
+	gives(decision, "fail", ["p99_high"])
+	startswith(decision.reasons[0], "p99_latency_ms 500.04 ms is above the limit 500 ms")
 }
 
 test_last_bucket_fails_from_the_limit_on if {
@@ -364,7 +430,10 @@ test_unusable_limits_fail if {
 }
 
 test_fails_when_no_rule_gives_an_answer if {
-	decision := canary.decision with input as good with data.thresholds as limits with data.canary.checks as []
+	decision := canary.decision with input as good
+		with data.thresholds as limits
+		with data.canary.usual_pass as false
+		with data.canary.is_every_check_kept as false
 	gives(decision, "fail", ["undecided"])
 }
 

@@ -60,11 +60,13 @@ fn odd() -> Vec<Value> {
 /// take another way.
 fn pools() -> Vec<(&'static str, Vec<Value>)> {
     let pools = json!({
-        "requests": [1000, 49, 50, 0, 1],
+        "requests": [1000, 49, 50, 0, 1, 305, 306],
         "errors": [0, 3, 30],
         "error_rate": [0, 0.01, 0.010_000_1, 0.1, 1, null],
         "p99_latency_ms": [500, 500.0001, 499.96, 700, null, 0],
-        "p99_bucket": [[500, null], [100, null], [500, 250], null, [], [1], ["a", "b"], [250, 750]],
+        "p99_bucket": [
+            [500, null], [100, null], [500, 250], null, [], [1], ["a", "b"], [250, 750], [0, 11], [0, 12, 100],
+        ],
         "latency_buckets": [
             [{"le_ms": 250, "count": 290}, {"le_ms": 500, "count": 290}, {"le_ms": null, "count": 300}],
             [{"le_ms": 500, "count": 297}, {"le_ms": null, "count": 300}],
@@ -75,6 +77,13 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
             [{"le_ms": null, "count": 100}],
             [1, "x", {"le_ms": null}],
             [{"count": 5}, {"le_ms": 500, "count": "5"}, {"le_ms": null, "count": 300}],
+            [{"le_ms": 500, "count": 299}, {"le_ms": null, "count": 300}, {"le_ms": 700, "count": 300}],
+            [{"le_ms": 500, "count": 299}, {"le_ms": null, "count": 290}],
+            [{"le_ms": 500, "count": 299}, {"le_ms": null, "count": 310}, {"le_ms": null, "count": 300}],
+            [{"le_ms": 500, "count": 299.5}, {"le_ms": null, "count": 300}],
+            [{"le_ms": 500}, {"le_ms": 500, "count": 299}, {"le_ms": null, "count": 300}],
+            [{"le_ms": 500, "count": 299}, {"le_ms": null, "count": 300}, {}],
+            [{"le_ms": 500, "count": 299}, {"le_ms": null, "count": 300}, 7], {"x": {"le_ms": null, "count": 300}},
             [], null,
         ],
         "window_seconds": [30, 5.55, 30.0],
@@ -87,6 +96,8 @@ fn pools() -> Vec<(&'static str, Vec<Value>)> {
         "proxy_waiting": [
             [], [{"waited_ms": 12, "count": 3}], [{"waited_ms": 501, "count": 2}], [{"waited_ms": 9000, "count": 60}],
             [{"waited_ms": 30100, "count": 60}], [1], [{"waited_ms": "7", "count": 1}],
+            [{"waited_ms": 12, "count": 0.5}], [{"waited_ms": 12}], [{"count": 1}], {"x": {"waited_ms": 12, "count": 1}},
+            [{"waited_ms": 500, "count": 2}], [{"waited_ms": -1, "count": 2}], [{"waited_ms": 12, "count": "2"}],
         ],
         "proxy_abandoned": [
             [{"waited_ms": 501, "count": 2}], [{"waited_ms": 500, "count": 200}, {"waited_ms": 1000, "count": 3}],
@@ -154,7 +165,7 @@ async fn programs_interpreter_and_search_give_the_same_answers() {
         let interpreted = |text: String| format!("{text}\n# Interpreted.\n");
         let searched = |text: String| {
             let search =
-                text.replace("violations := [] if {\n\tis_good\n} else := found", "violations := found");
+                text.replace("decision := usual_pass if {\n\tusual_pass\n} else := {", "decision := {");
             assert!(
                 search != text || !text.starts_with("# Asked before a canary"),
                 "the policy was reworded"

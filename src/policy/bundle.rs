@@ -7,8 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,21 +15,15 @@ use sha2::{Digest, Sha256};
 
 use super::Fault;
 use super::answer::excerpt;
+use super::files::{Stamp, Text, Texts, holds, paths_in};
 
 /// The one file of limits.
-const DATA_FILE: &str = "data.json";
+pub(super) const DATA_FILE: &str = "data.json";
 
 /// The one key of that file. Every answer repeats what stands under it, which
 /// proves that the engine has it; an engine with an older value of another key
 /// could not be told from one with the value on disk.
-const THRESHOLDS: &str = "thresholds";
-
-/// Larger than any policy that a person writes; keeps a wrong folder from
-/// being read into memory.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
-
-/// Folders below folders that are followed; ends a loop of links.
-const MAX_DEPTH: usize = 8;
+pub(super) const THRESHOLDS: &str = "thresholds";
 
 /// The policies that a new project starts with: file name and content, to be
 /// written to `policies/`.
@@ -76,6 +68,8 @@ impl Module {
 pub struct PolicyBundle {
     modules: Vec<Module>,
     tests: Vec<Module>,
+    /// Of each test, in the same order.
+    stamps: Vec<Stamp>,
     data: Value,
     /// `data.json` as it was written.
     data_text: String,
@@ -117,10 +111,12 @@ impl PolicyBundle {
     fn of(dir: &Path, data_file: &Path, read: Texts) -> Result<Self, Fault> {
         let mut modules = Vec::new();
         let mut tests = Vec::new();
-        for (path, source) in read.rego {
+        let mut stamps = Vec::new();
+        for Text { path, stamp, source } in read.rego {
             let module = module_of(dir, path, source)?;
             if module.is_test() {
                 tests.push(module);
+                stamps.push(stamp);
             } else {
                 modules.push(module);
             }
@@ -137,24 +133,27 @@ impl PolicyBundle {
         }
         let data = parse_data(data_file, &read.data)?;
         let revision = revision_of(&modules, &read.data);
-        Ok(Self { modules, tests, data, data_text: read.data, revision })
+        Ok(Self { modules, tests, stamps, data, data_text: read.data, revision })
     }
 
-    /// Whether a folder holds these texts and no others. What cannot be read is
-    /// not the same; reading it anew says why.
+    /// Whether a folder holds these files and no others: what decides, byte for
+    /// byte; what tests it, by its stamp, since it changes no answer. What cannot
+    /// be read is not the same; reading it anew says why.
     fn is_still_in(&self, dir: &Path) -> bool {
-        let mut found = Found::default();
-        if walk(dir, "", 0, &mut found).is_err() || found.rego.len() != self.modules.len() + self.tests.len()
-        {
+        let Ok(found) = paths_in(dir) else { return false };
+        if found.len() != self.modules.len() + self.tests.len() {
             return false;
         }
-        let mut room = Vec::new();
-        let mut is_as_known = |path: &String| {
-            let mut all = self.modules.iter().chain(&self.tests);
-            let known = all.find(|module| module.path == *path);
-            known.is_some_and(|module| holds(&dir.join(path), &module.source, &mut room))
+        let is_as_known = |path: &String| {
+            let file = dir.join(path);
+            let is_it = |module: &&Module| module.path == *path;
+            if let Some(module) = self.modules.iter().find(is_it) {
+                return holds(&file, &module.source);
+            }
+            let mut stamped = self.tests.iter().zip(&self.stamps);
+            stamped.any(|(test, stamp)| is_it(&test) && Stamp::of(&file).is_ok_and(|now| now == *stamp))
         };
-        found.rego.iter().all(&mut is_as_known) && holds(&dir.join(DATA_FILE), &self.data_text, &mut room)
+        found.iter().all(is_as_known) && holds(&dir.join(DATA_FILE), &self.data_text)
     }
 
     /// The files that decide, sorted by path.
@@ -199,96 +198,6 @@ impl PolicyBundle {
 /// the engines then read differs.
 fn is_below_thresholds(package: &str) -> bool {
     package.split(['.', '[']).next() == Some(THRESHOLDS)
-}
-
-/// The files of a folder as they were written.
-struct Texts {
-    /// Path and text, sorted by path.
-    rego: Vec<(String, String)>,
-    data: String,
-}
-
-impl Texts {
-    fn read(dir: &Path, data_file: &Path) -> Result<Self, Fault> {
-        let mut found = Found::default();
-        walk(dir, "", 0, &mut found)?;
-        found.rego.sort();
-        let rego = found.rego.into_iter().map(|path| read(&dir.join(&path)).map(|text| (path, text)));
-        Ok(Self { rego: rego.collect::<Result<_, _>>()?, data: read(data_file)? })
-    }
-}
-
-#[derive(Default)]
-struct Found {
-    rego: Vec<String>,
-}
-
-fn walk(dir: &Path, below: &str, depth: usize, found: &mut Found) -> Result<(), Fault> {
-    let broken = |cause: std::io::Error| unusable(format!("{}: {cause}", dir.display()));
-    if depth > MAX_DEPTH {
-        return Err(unusable(format!("{}: folders are nested too deeply", dir.display())));
-    }
-    for entry in fs::read_dir(dir).map_err(broken)? {
-        let entry = entry.map_err(broken)?;
-        let Ok(name) = entry.file_name().into_string() else {
-            return Err(unusable(format!("{}: the name is not UTF-8", entry.path().display())));
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = format!("{below}{name}");
-        // A link is followed: a mounted folder is often made of them.
-        let mut kind = entry.file_type().map_err(broken)?;
-        if kind.is_symlink() {
-            kind = fs::metadata(entry.path()).map_err(broken)?.file_type();
-        }
-        let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
-        if kind.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), depth + 1, found)?;
-        } else if extension == Some("rego") {
-            found.rego.push(path);
-        } else if path != DATA_FILE && matches!(extension, Some("json" | "yaml" | "yml")) {
-            return Err(unusable(format!(
-                "{}: OPA would load this file as data, the embedded engine would not; \
-                 move its content to data.json, under {THRESHOLDS}, or the file out of the folder",
-                entry.path().display()
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file holds this text and nothing else. Every question asks it of
-/// every file, so that it makes do with few calls of the system.
-fn holds(path: &Path, text: &str, room: &mut Vec<u8>) -> bool {
-    let Ok(mut file) = fs::File::open(path) else { return false };
-    if room.len() <= text.len() {
-        room.resize(text.len() + 1, 0);
-    }
-    let mut filled = 0;
-    // With room for a byte too many.
-    while filled <= text.len() {
-        match file.read(&mut room[filled..=text.len()]) {
-            Ok(0) => return room[..filled] == *text.as_bytes(),
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return false,
-        }
-    }
-    false
-}
-
-fn read(path: &Path) -> Result<String, Fault> {
-    let broken = |cause: std::io::Error| unusable(format!("{}: {cause}", path.display()));
-    let mut text = String::new();
-    let mut file = fs::File::open(path).map_err(broken)?;
-    let size = file.metadata().map_err(broken)?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(unusable(format!("{}: larger than {MAX_FILE_BYTES} bytes", path.display())));
-    }
-    text.reserve(usize::try_from(size).unwrap_or_default() + 1);
-    file.read_to_string(&mut text).map_err(broken)?;
-    Ok(text)
 }
 
 fn module_of(dir: &Path, path: String, source: String) -> Result<Module, Fault> {

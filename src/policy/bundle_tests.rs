@@ -180,11 +180,11 @@ fn package_is_read_from_the_first_statement(#[case] source: &str, #[case] expect
 #[case::longer(Some(("b.rego", "package b\nx := 1\n\n")), false)]
 #[case::shorter(Some(("b.rego", "package b\n")), false)]
 #[case::empty(Some(("b.rego", "")), false)]
-#[case::a_test(Some(("b_test.rego", "package b_test\ny := 2\n")), false)]
+#[case::a_test(Some(("b_test.rego", "package b_test\ny := 22\n")), false)]
 #[case::limits(Some(("data.json", r#"{"thresholds": {"cpu_load": 3.0}}"#)), false)]
 #[case::another_file(Some(("team/c.rego", "package c\n")), false)]
 #[case::data_that_opa_would_load(Some(("more.json", "{}")), false)]
-fn what_was_read_is_kept_while_every_byte_is_the_same(
+fn what_was_read_is_kept_while_the_files_are_the_same(
     #[case] written: Option<(&str, &str)>,
     #[case] is_kept: bool,
 ) {

@@ -15,6 +15,7 @@ mod bundle;
 pub mod check;
 mod embedded;
 pub mod explain;
+mod files;
 mod model;
 mod opa;
 mod rego;
