@@ -94,6 +94,17 @@ fn limits_that_no_gate_can_use_are_an_error_after_the_five_lines(
 }
 
 #[test]
+fn limit_that_no_policy_names_is_told_and_no_error() {
+    let world = World::local();
+    let limits =
+        world.read("policies/data.json").replace("\"error_rate\"", "\"min_request\": 9, \"error_rate\"");
+    world.set_limits(&limits);
+    let ran = world.run(&["validate"]).ends_with(0).says("no policy names the limit \"min_request\"");
+    five_lines(&ran);
+    assert!(!ran.text().contains("\"error_rate\""), "{}", ran.text());
+}
+
+#[test]
 fn a_deployment_tells_of_limits_that_will_deny_every_promotion() {
     let world = World::local();
     let limits = world.read("policies/data.json").replace("\"error_rate\": 0.01", "\"error_rate\": 5");

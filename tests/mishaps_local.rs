@@ -7,12 +7,16 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[allow(dead_code, reason = "only traffic is needed here")]
+#[path = "support/dashboard.rs"]
+mod dashboard;
 #[path = "support/world.rs"]
 mod world;
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use dashboard::Load;
 use world::{Ran, World, until};
 
 /// A service of the user's own that tells who it is.
@@ -333,10 +337,13 @@ fn every_fault_and_violation_has_one_beginning_and_one_end_on_record() {
         world.run(&["promote", "canary"]).ends_with(0);
         world.run(&["chaos", "error", "--rate", "1"]).ends_with(0);
         world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+        // On a busy machine what follows takes longer than a window.
+        let load = Load::begin(&world, 40);
         for _ in 0..3 {
             world.run(&["status", "--once"]).ends_with(0);
         }
         world.run(&["promote", "stable"]).ends_with(2);
+        load.end();
         world.run(&["rollback"]).ends_with(0);
         world.run(&["status", "--once"]).ends_with(0);
     }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Fault;
@@ -184,6 +184,16 @@ impl PolicyBundle {
     #[must_use]
     pub fn thresholds(&self) -> &Value {
         &self.data[THRESHOLDS]
+    }
+
+    /// The limits whose names stand in no policy, so that hardly anything is judged
+    /// by them: most often a misspelt one.
+    #[must_use]
+    pub fn unnamed_limits(&self) -> Vec<&str> {
+        let is_named =
+            |name: &&String| self.modules.iter().any(|module| module.source.contains(name.as_str()));
+        let limits = self.thresholds().as_object().into_iter().flat_map(Map::keys);
+        limits.filter(|name| !is_named(name)).map(String::as_str).collect()
     }
 
     /// The first 12 hexadecimal digits of SHA-256 over path and content of

@@ -281,8 +281,15 @@ pub async fn the_port_has_an_owner(runtime: &dyn Runtime, harness: &dyn Harness)
     assert!(owner.contains(&format!("(pid {})", std::process::id())), "{owner}");
     let error = bring(runtime, stack, &harness.files(), &Routes::declared()).await.unwrap_err();
     let RuntimeError::PortTaken { port, owner: told } = &error else { panic!("{error:?}") };
-    assert_eq!((*port, told), (harness.public().port(), &owner));
+    // Another program that the tests start at this moment may have the socket too, until
+    // it has begun.
+    assert_eq!(*port, harness.public().port());
+    assert!(told.contains(&format!("(pid {})", std::process::id())), "{told}");
     drop(squatter);
+    eventually("the port is free again", async || {
+        (runtime.port_owner(stack).await.unwrap() == PortOwner::Free).then_some(())
+    })
+    .await;
 
     platform(runtime, harness).await;
     assert_eq!(runtime.port_owner(stack).await.unwrap(), PortOwner::OurProxy);

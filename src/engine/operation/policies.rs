@@ -108,6 +108,22 @@ pub(super) async fn refused_limits(
     found
 }
 
+/// Tells of limits in `data.json` that no policy names. They are no error: a policy
+/// may look at all limits, whatever their names are.
+pub(super) async fn tell_unnamed_limits(context: &Context) {
+    let folder = context.core.project.policies();
+    let read = tokio::task::spawn_blocking(move || PolicyBundle::load(&folder)).await;
+    // Why it cannot be read is told by whoever refuses it.
+    let Ok(Ok(bundle)) = read else { return };
+    for name in bundle.unnamed_limits() {
+        let data_file = context.core.project.policies().join("data.json");
+        context.notice(format!(
+            "{}: no policy names the limit {name:?}, so nothing is judged by it; correct its name or remove it",
+            data_file.display(),
+        ));
+    }
+}
+
 /// Whether the files can be read at all, and what can be seen in their text.
 async fn seen(folder: &Path) -> (bool, Result<Vec<Finding>, Fault>) {
     let folder = folder.to_owned();

@@ -34,6 +34,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let refusal = policies_refused(context).await;
     // Who refuses the policies has said enough.
     let limits = if refusal.is_none() { refused_limits(context).await } else { Vec::new() };
+    policies::tell_unnamed_limits(context).await;
     if let Some(Refusal { by, what }) = refusal {
         wrong.push(format!("the policies are refused by {by}: {what}"));
         let tests = "correct the file, then repeat; `swiftdeploy policy test` runs the policies' tests";
