@@ -162,11 +162,11 @@ impl History {
     }
 }
 
-/// Requests per second of all slots that could be read; `None` when none could.
+/// Requests per second of all slots; `None` while one of them has no figure, since
+/// the others do not stand for the whole.
 #[must_use]
 pub fn total_rate(sample: &Sample) -> Option<f64> {
-    let mut rates =
-        sample.readings.iter().filter_map(|r| r.measured.as_ref().ok()).map(|m| m.request_rate).peekable();
-    rates.peek()?;
-    Some(rates.sum())
+    let rates: Option<Vec<f64>> =
+        sample.readings.iter().map(|reading| Some(reading.measured.as_ref().ok()?.request_rate)).collect();
+    rates.filter(|rates| !rates.is_empty()).map(|rates| rates.into_iter().sum())
 }

@@ -8,6 +8,7 @@ mod never;
 mod scenes;
 mod screens;
 mod session;
+mod truth;
 mod verdicts;
 mod views;
 mod world;

@@ -24,6 +24,9 @@ const NAME: usize = 10;
 const VALUE: usize = 9;
 const RIGHT: usize = 17;
 
+/// What is shown for a figure whose window is not complete yet.
+const MEASURING: &str = "measuring";
+
 /// The window and whose figures lead, for the title.
 pub fn note(state: &State) -> String {
     let Some(sample) = &state.watch.sample else { return String::new() };
@@ -41,6 +44,8 @@ pub fn note(state: &State) -> String {
 struct Row {
     name: &'static str,
     value: Option<String>,
+    /// What stands in the place of a value that is not known.
+    absent: &'static str,
     history: Vec<Option<f64>>,
     /// The value of a full bar at least.
     floor: f64,
@@ -74,7 +79,7 @@ fn print(row: &Row, lines: &mut Vec<Line<'static>>, width: usize, tall: usize, t
     let bars = spark::rows(&row.history, room, tall, top);
     let (value, style) = match &row.value {
         Some(value) => (value.as_str(), theme.strong),
-        None => (format::NO_DATA, theme.dim),
+        None => (row.absent, theme.dim),
     };
     let last = bars.len().saturating_sub(1);
     for (place, bar) in bars.into_iter().enumerate() {
@@ -98,19 +103,45 @@ fn print(row: &Row, lines: &mut Vec<Line<'static>>, width: usize, tall: usize, t
 fn rate(state: &State, sample: Option<&Sample>, theme: &Theme) -> Row {
     let history: Vec<_> = state.watch.history.rate.iter().copied().collect();
     let peak = spark::top(&history, 0.0);
-    let right = if history.iter().any(Option::is_some) {
+    let total = sample.and_then(total_rate);
+    let is_partial = sample.is_some_and(|sample| !sample.readings.is_empty()) && total.is_none();
+    let right = if is_partial {
+        // A part of the whole is told as what it is.
+        sample.and_then(rates_by_slot).map(|parts| Span::styled(parts, theme.dim)).into_iter().collect()
+    } else if history.iter().any(Option::is_some) {
         vec![Span::styled(format!("peak  {}", format::rate(peak)), theme.dim)]
     } else {
         Vec::new()
     };
     Row {
         name: "requests",
-        value: sample.and_then(total_rate).map(format::rate),
+        value: total.map(format::rate),
+        absent: absent(sample.is_some_and(|sample| sample.readings.iter().any(|one| one.passed.is_some()))),
         history,
         floor: 1.0,
         right,
         style: theme.spark,
     }
+}
+
+/// `stable 12/s`: the slots whose rate is known, where one of them is not.
+fn rates_by_slot(sample: &Sample) -> Option<String> {
+    let known = sample.readings.iter().filter_map(|reading| {
+        let rate = reading.measured.as_ref().ok()?.request_rate;
+        Some(format!("{} {}", reading.mode, format::rate(rate)))
+    });
+    let known: Vec<_> = known.collect();
+    (!known.is_empty()).then(|| text::cut(&known.join(" · "), RIGHT).into_owned())
+}
+
+/// What stands where no figure is: it is on its way, or there is none.
+const fn absent(is_on_its_way: bool) -> &'static str {
+    if is_on_its_way { MEASURING } else { format::NO_DATA }
+}
+
+/// Whether only time is wanting for the figures that lead.
+fn is_on_its_way(state: &State) -> bool {
+    state.watch.leading().is_some_and(|reading| reading.passed.is_some())
 }
 
 fn p99(state: &State, theme: &Theme) -> Row {
@@ -124,6 +155,7 @@ fn p99(state: &State, theme: &Theme) -> Row {
     Row {
         name: "P99",
         value,
+        absent: absent(is_on_its_way(state)),
         // Without a limit the largest value must not look like one.
         floor: limit_of(check).unwrap_or_else(|| spark::top(&history, 0.8) * 1.25),
         history,
@@ -137,6 +169,7 @@ fn errors(state: &State, theme: &Theme) -> Row {
     Row {
         name: "errors",
         value: leading(state).and_then(|measured| measured.error_rate).map(format::percent),
+        absent: absent(is_on_its_way(state)),
         history: state.watch.history.errors.iter().copied().collect(),
         // Twice the limit, so that what keeps to it stays in the lower half.
         floor: limit_of(check).map_or(0.02, |limit| limit * 2.0),
