@@ -312,7 +312,9 @@ fn the_demo_tells_its_whole_story_without_a_terminal() {
         .unwrap();
     let out = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{out}\n{}", String::from_utf8_lossy(&ran.stderr));
-    for told in ["Deploy: the policy is asked", "✗ error_rate 0.", "And everything goes again."] {
+    for told in
+        ["Deploy: the policy is asked", "✗ error_rate ", "% (must be <= 1 %)", "And everything goes again."]
+    {
         assert!(out.contains(told), "no {told:?} in\n{out}");
     }
     let errors = String::from_utf8_lossy(&ran.stderr);

@@ -1,6 +1,7 @@
 //! The words of the field that every other folder speaks: plain data, no I/O,
 //! no clock. Nothing here knows any other folder.
 
+pub mod figure;
 mod mode;
 mod release;
 mod routes;

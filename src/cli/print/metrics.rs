@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Paint, clean};
+use crate::domain::figure;
 use crate::engine::{GroupMetrics, NoWindow, Seen};
 use crate::telemetry::{Bucket, Figures, InstanceDetail, Life, SeriesDetail, Why};
 
@@ -82,11 +83,11 @@ pub(in super::super) fn group_lines(group: &GroupMetrics, paint: Paint) -> Vec<S
 
 /// The sums for people.
 pub(in super::super) fn figure_lines(figures: &Figures) -> Vec<String> {
-    let known = |value: Option<f64>| value.map_or_else(|| "no data".to_owned(), |value| value.to_string());
+    let error_rate = figures.error_rate.map_or_else(|| figure::NO_DATA.to_owned(), figure::percent);
     let mut lines = vec![
         format!("requests     {} ({:.2}/s)", figures.requests, figures.request_rate),
         format!("errors       {}", figures.errors),
-        format!("error rate   {}", known(figures.error_rate)),
+        format!("error rate   {error_rate}"),
         format!("P99          {}", p99(figures)),
         format!("resets       {}", figures.resets),
     ];
@@ -102,9 +103,11 @@ pub(in super::super) fn figure_lines(figures: &Figures) -> Vec<String> {
 fn p99(figures: &Figures) -> String {
     match (figures.p99_latency_ms, figures.p99_bucket) {
         (Some(_), Some((low, None))) => format!("above {low} ms, the highest bound"),
-        (Some(ms), Some((low, Some(high)))) => format!("{ms} ms, between {low} and {high} ms"),
-        (Some(ms), None) => format!("{ms} ms"),
-        (None, _) => "no data".to_owned(),
+        (Some(ms), Some((low, Some(high)))) => {
+            format!("{}, between {low} and {high} ms", figure::millis(ms))
+        }
+        (Some(ms), None) => figure::millis(ms),
+        (None, _) => figure::NO_DATA.to_owned(),
     }
 }
 

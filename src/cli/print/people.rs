@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::{Paint, Printer, clean};
+use crate::domain::figure;
 use crate::engine::{Action, Event, FileStatus, OperationEvent, Outcome, PlanReport, StepResult};
-use crate::policy::{Decision, Verdict};
+use crate::policy::{CheckLine, Decision, Verdict};
 
 /// Width of the column of step names.
 const NAMES: usize = 22;
@@ -203,17 +204,11 @@ pub(in super::super) fn decision_lines(decision: &Decision, paint: Paint) -> Vec
         .checks
         .iter()
         .map(|check| {
-            let observed =
-                if check.observed.is_null() { "unknown".into() } else { check.observed.to_string() };
-            let unit = if check.unit.is_empty() { String::new() } else { format!(" {}", check.unit) };
-            clean(&format!(
-                "{} {} {observed} (must be {} {}{unit})",
-                sign(check.ok),
-                check.fact,
-                check.must,
-                check.limit
-            ))
-            .replace('\n', " ")
+            let CheckLine { fact, observed, must, limit, unit, ok } = check;
+            let is_unknown = observed.is_null();
+            let (observed, limit) = figure::compared(fact, observed, limit, unit);
+            let observed = if is_unknown { "unknown" } else { &observed };
+            clean(&format!("{} {fact} {observed} (must be {must} {limit})", sign(*ok))).replace('\n', " ")
         })
         .collect()
 }
