@@ -8,6 +8,18 @@ mod world;
 use world::World;
 
 #[test]
+fn an_address_of_another_machine_is_called_that() {
+    let world = World::local();
+    // An address for documentation is no machine's own.
+    world.edit_manifest(|text| text.replace("  drain: 1s", "  drain: 1s\n  bind: 203.0.113.77"));
+    let ran = world.run(&["validate"]).ends_with(1);
+    assert!(!ran.text().contains("taken by") && !ran.text().contains("nobody"), "{}", ran.text());
+    ran.says("FAIL  port free             203.0.113.77 (nginx.bind) is not an address of this machine")
+        .says("set nginx.bind to an address of this machine");
+    world.run(&["validate", "--json"]).ends_with(1).says("is not an address of this machine");
+}
+
+#[test]
 fn figures_are_rounded_for_people_and_exact_for_machines() {
     let world = World::local();
     let plan = world.run(&["plan"]).ends_with(0);

@@ -73,6 +73,14 @@ pub enum RuntimeError {
         /// By whom.
         owner: String,
     },
+    /// The public port cannot be had, though nobody has it.
+    #[error("{reason}")]
+    PortUnusable {
+        /// Why not.
+        reason: String,
+        /// What to do.
+        next: &'static str,
+    },
     /// Something of the stack cannot be made: its name is taken.
     #[error("there is a {kind} {name} that is not this project's but {owner}")]
     NameTaken {
@@ -168,6 +176,7 @@ impl RuntimeError {
             Self::ProgramAbsent { .. } => "install it, or correct services.command in the manifest".into(),
             Self::PullFailed { .. } => "check the image's name and the registry's reachability".into(),
             Self::PortTaken { .. } => "stop the owner or change nginx.port in the manifest".into(),
+            Self::PortUnusable { next, .. } => (*next).into(),
             Self::NameTaken { kind, key, .. } => {
                 format!("change {key} in the manifest, or remove the {kind} if nobody needs it")
             }

@@ -160,6 +160,13 @@ pub enum PortOwner {
     OurProxy,
     /// Somebody else, named as well as can be found out.
     Other(String),
+    /// Nobody, and it cannot be had: an address of another machine, no right.
+    Unusable {
+        /// Why not.
+        reason: String,
+        /// What to do.
+        next: &'static str,
+    },
 }
 
 /// The outcome of a check that could be made.

@@ -197,6 +197,7 @@ async fn port(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeEr
             let error = RuntimeError::PortTaken { port, owner };
             fail(format!("{error}; {}", error.next_step()))
         }
+        PortOwner::Unusable { reason, next } => fail(format!("{reason}; {next}")),
     })
 }
 

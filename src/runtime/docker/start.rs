@@ -118,6 +118,7 @@ impl DockerRuntime {
     pub(super) async fn refuse_taken_port(&self, bind: IpAddr, port: u16) -> Result<(), RuntimeError> {
         match ports::owner(&self.client, self.reach.is_local, bind, port).await? {
             PortOwner::Other(owner) => Err(RuntimeError::PortTaken { port, owner }),
+            PortOwner::Unusable { reason, next } => Err(RuntimeError::PortUnusable { reason, next }),
             PortOwner::Free | PortOwner::OurProxy => Ok(()),
         }
     }

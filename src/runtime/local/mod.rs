@@ -166,7 +166,7 @@ impl Runtime for LocalRuntime {
             Port::Free => PortOwner::Free,
             Port::Taken(_) if self.shared.proxy_listens_on(bind, port)? => PortOwner::OurProxy,
             Port::Taken(by) => PortOwner::Other(port::describe(&by)),
-            Port::Forbidden(why) => PortOwner::Other(why),
+            Port::Forbidden { reason, next } => PortOwner::Unusable { reason, next },
         })
     }
 

@@ -75,7 +75,7 @@ impl Shared {
             Port::Taken(by) => {
                 return fail(format!("port {} is taken by {}", rules.port, port::describe(&by)));
             }
-            Port::Forbidden(why) => return fail(why),
+            Port::Forbidden { reason, .. } => return fail(reason),
         }
         let absent = absent_slots(&config);
         if absent.is_empty() {
@@ -286,14 +286,13 @@ impl Shared {
     }
 }
 
-/// Fails when somebody else has the public port.
+/// Fails when somebody else has the public port, or it cannot be had at all.
 fn ours_to_take(rules: &ProxyRules) -> Result<(), RuntimeError> {
-    let owner = match port::look(rules.bind, rules.port) {
-        Port::Free => return Ok(()),
-        Port::Taken(by) => port::describe(&by),
-        Port::Forbidden(why) => why,
-    };
-    Err(RuntimeError::PortTaken { port: rules.port, owner })
+    match port::look(rules.bind, rules.port) {
+        Port::Free => Ok(()),
+        Port::Taken(by) => Err(RuntimeError::PortTaken { port: rules.port, owner: port::describe(&by) }),
+        Port::Forbidden { reason, next } => Err(RuntimeError::PortUnusable { reason, next }),
+    }
 }
 
 /// As [`ours_to_take`], with patience for a proxy of ours that was just ended:

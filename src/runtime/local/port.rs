@@ -14,8 +14,13 @@ pub enum Port {
     Free,
     /// Somebody listens; who, as far as can be told.
     Taken(Vec<Listener>),
-    /// Nobody listens, but we may not either.
-    Forbidden(String),
+    /// Nobody listens, but we cannot either: why, and what to do about it.
+    Forbidden {
+        /// Why not.
+        reason: String,
+        /// What to do.
+        next: &'static str,
+    },
 }
 
 /// Tries to listen, which is the only sure answer.
@@ -23,11 +28,28 @@ pub fn look(bind: IpAddr, port: u16) -> Port {
     match TcpListener::bind(SocketAddr::new(bind, port)) {
         Ok(_) => Port::Free,
         Err(error) if error.kind() == ErrorKind::AddrInUse => Port::Taken(os::listeners(port)),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Port::Forbidden(format!(
-            "nobody, but this user may not listen on port {port} (only root may below 1024)"
-        )),
-        Err(error) => Port::Forbidden(format!("nobody, but {bind} cannot be listened on: {error}")),
+        Err(error) => forbidden(bind, port, &error),
     }
+}
+
+fn forbidden(bind: IpAddr, port: u16, error: &std::io::Error) -> Port {
+    let (reason, next) = match error.kind() {
+        ErrorKind::PermissionDenied => (
+            format!("this user may not listen on port {port} (only root may below 1024)"),
+            "change nginx.port in the manifest",
+        ),
+        ErrorKind::AddrNotAvailable => (
+            format!(
+                "{bind} (nginx.bind) is not an address of this machine, so nothing here can listen on it"
+            ),
+            "set nginx.bind to an address of this machine, or leave it out to listen on all of them",
+        ),
+        _ => (
+            format!("port {port} of {bind} cannot be listened on: {error}"),
+            "change nginx.port or nginx.bind in the manifest",
+        ),
+    };
+    Port::Forbidden { reason, next }
 }
 
 /// The folder of the project whose proxy this is: two levels above its state.
@@ -99,6 +121,9 @@ mod tests {
         assert!(matches!(look(address.ip(), address.port()), Port::Free));
 
         // A documentation address is no machine's own.
-        assert!(matches!(look("192.0.2.1".parse().unwrap(), address.port()), Port::Forbidden(_)));
+        let foreign = look("192.0.2.1".parse().unwrap(), address.port());
+        let Port::Forbidden { reason, next } = foreign else { panic!("it is not ours") };
+        assert!(reason.starts_with("192.0.2.1 (nginx.bind) is not an address of this machine"), "{reason}");
+        assert!(next.starts_with("set nginx.bind to an address of this machine"), "{next}");
     }
 }
