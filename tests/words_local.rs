@@ -7,6 +7,32 @@ mod world;
 
 use world::World;
 
+const KEEPS_NONE: &str = "keeps no stable release warm beside it";
+
+#[test]
+fn a_declared_canary_is_told_to_keep_no_stable_release() {
+    let world = World::local();
+    let silent = world.run(&["validate"]).ends_with(0);
+    assert!(!silent.text().contains(KEEPS_NONE), "{}", silent.text());
+    world.run(&["deploy"]).ends_with(0);
+    world.edit_manifest(|text| text.replace("mode: stable", "mode: canary").replace("1.0.0", "1.1.0"));
+    let checks = world.run(&["validate"]).ends_with(0).says("warning: services.mode is canary");
+    assert_eq!(checks.err.lines().filter(|line| line.contains(KEEPS_NONE)).count(), 1, "{}", checks.err);
+    let plan = world.run(&["plan"]).ends_with(0);
+    let start = plan.out.lines().find(|line| line.contains("1.1.0 canary; ")).unwrap();
+    assert!(start.contains("app-green: ") && start.contains(KEEPS_NONE), "{start}");
+}
+
+#[test]
+fn a_canary_that_was_promoted_is_none_that_is_declared() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    assert!(world.read("manifest.yaml").contains("mode: canary"));
+    let checks = world.run(&["validate"]).ends_with(0);
+    assert!(!checks.text().contains(KEEPS_NONE), "{}", checks.text());
+}
+
 #[test]
 fn an_address_of_another_machine_is_called_that() {
     let world = World::local();

@@ -7,6 +7,7 @@ use super::super::generate;
 use super::super::halt::Halt;
 use super::super::stage::Stage;
 use super::deploy::refuse_over_canary;
+use super::validate::keeps_none_warm;
 use crate::manifest::GatePoint;
 use crate::render;
 
@@ -18,12 +19,14 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
     let manifest = stage.manifest();
     let files = generate::compare(context.core.project.root(), &render::declared(manifest)?);
     let service = &manifest.services;
+    let beside = keeps_none_warm(manifest, Some(&stage.observed));
     let mut start = vec![format!(
-        "{}: {} {} {}",
+        "{}: {} {} {}{}",
         stage.service(stage.free_slot()?),
         service.image,
         service.version,
-        service.mode
+        service.mode,
+        beside.map(|told| format!("; {told}")).unwrap_or_default()
     )];
     if stage.observed.proxy().is_none() {
         start.push("the proxy".into());

@@ -10,10 +10,11 @@ use super::super::metrics;
 use super::super::session::{Session, engine_kind};
 use super::super::stage::{absent, stack_files};
 use super::policies::{self, Refusal};
-use crate::domain::Routes;
+use crate::domain::stack::Role;
+use crate::domain::{Mode, Routes};
 use crate::manifest::{Document, EngineKind, GatePoint, Manifest, ManifestError};
 use crate::render;
-use crate::runtime::{Check, CheckStatus, ImagePresence, PortOwner, RuntimeError};
+use crate::runtime::{Check, CheckStatus, Health, ImagePresence, Observed, PortOwner, RuntimeError};
 
 const YAML: &str = "YAML valid";
 const FIELDS: &str = "required fields";
@@ -149,6 +150,7 @@ async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
     let observed = session.runtime.observe().await.ok();
     let mut lines = metrics::warnings(&context.core, manifest, observed.as_ref()).await;
     lines.extend(evidence::comes_too_late(&context.core, manifest, session.runtime.target()));
+    lines.extend(keeps_none_warm(manifest, observed.as_ref()));
     for line in lines {
         context.notice(format!("warning: {line}"));
     }
@@ -157,6 +159,31 @@ async fn warn(context: &Context, manifest: &Manifest, session: &Session) {
     for replacement in replacements.into_iter().flatten() {
         context.notice(format!("warning: a deploy replaces {replacement}"));
     }
+}
+
+/// That a deploy leaves no stable release beside the canary that it starts, where the
+/// manifest says `mode: canary`. A promotion writes that too, but nothing is deployed
+/// over its canary.
+pub(super) fn keeps_none_warm(manifest: &Manifest, observed: Option<&Observed>) -> Option<String> {
+    if manifest.services.mode != Mode::Canary || observed.is_some_and(is_under_test) {
+        return None;
+    }
+    Some(
+        "services.mode is canary: a deploy gives all traffic to the canary and keeps no stable release warm \
+         beside it; to keep one, deploy with `mode: stable`, then `swiftdeploy promote canary`"
+            .into(),
+    )
+}
+
+/// Whether a canary runs with the stable release beside it.
+fn is_under_test(observed: &Observed) -> bool {
+    let runs = |mode| {
+        observed.instances.iter().any(|instance| {
+            matches!(instance.role, Role::App { mode: its, .. } if its == mode)
+                && !matches!(instance.health, Health::Exited(_))
+        })
+    };
+    runs(Mode::Canary) && runs(Mode::Stable)
 }
 
 async fn image(manifest: &Manifest, session: &Session) -> Result<Check, RuntimeError> {
