@@ -8,13 +8,15 @@ use tokio_util::sync::CancellationToken;
 use super::action::Action;
 use super::bus::Engine;
 use super::context::Context;
+use super::core::Core;
 use super::event::{Event, OperationEvent, OperationId, Outcome};
+use super::files::UNFINISHED;
 use super::halt::Halt;
 use super::journal::UnderWay;
 use super::lock::{LockError, OperationLock};
 use super::stage::state_line;
 use super::{aside, leftovers, operation, owner, watch, way};
-use crate::history::Entry;
+use crate::history::{Entry, HistoryError};
 use crate::manifest::ManifestError;
 
 /// What an operation may do beside others; held until it has ended.
@@ -76,10 +78,11 @@ impl Engine {
             detail: format!("on {}", self.core.target),
         };
         // Intent is on disk before the first effect. Only a rollback goes on
-        // without: with a full disk it may be what saves the traffic.
+        // without: with a full disk it may be what saves the traffic. The checks
+        // have no effect, and are to tell what would be in the way.
         let recorded = self.core.record(intent).await;
         if let Err(error) = &recorded
-            && *action != Action::Rollback
+            && !matches!(action, Action::Rollback | Action::Validate)
         {
             if is_holder {
                 let _ = self.core.journal.end();
@@ -89,8 +92,8 @@ impl Engine {
         self.core.tell(Event::Operation(OperationEvent::Started { id: id.clone(), action: action.clone() }));
         let began = self.core.clock.instant();
         let context = Context::new(Arc::clone(&self.core), id.clone(), action.clone(), cancel, is_holder);
-        if let Err(error) = recorded {
-            context.notice(format!("NOT RECORDED: {error}"));
+        if let Err(error) = &recorded {
+            context.notice(unrecorded(&self.core, action, error));
         }
         let result = operation::run(&context).await;
         let outcome = self.outcome(result).await;
@@ -241,6 +244,24 @@ impl Engine {
                 next: error.next_step(),
             },
         }
+    }
+}
+
+/// What it means that the intent is not on record. The checks go on to tell what a
+/// deploy could not write.
+fn unrecorded(core: &Core, action: &Action, error: &HistoryError) -> String {
+    if *action != Action::Validate {
+        return format!("NOT RECORDED: {error}");
+    }
+    let root = core.project.root();
+    match tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(root) {
+        Ok(_) => format!("warning: no deploy can begin: {error}"),
+        Err(cause) => format!(
+            "warning: no deploy can begin: the folder {} cannot be written ({}), so neither history.jsonl nor \
+             generated/ nor .swiftdeploy/ can be",
+            root.display(),
+            cause.kind()
+        ),
     }
 }
 

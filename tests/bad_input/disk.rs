@@ -110,6 +110,14 @@ fn in_a_read_only_folder_nothing_begins() {
             .says("nothing was changed")
             .says("next:  ");
     }
+    // The checks have no effect, so they are made, and tell what cannot be written.
+    let checks = mounted.run(&["validate"]).ends_with(1);
+    let lines = checks.out.lines().filter(|line| line.starts_with("PASS"));
+    assert_eq!(lines.count(), 5, "{}", checks.text());
+    checks
+        .says("warning: no deploy can begin: the folder ")
+        .says("neither history.jsonl nor generated/ nor .swiftdeploy/")
+        .says("next:  ");
     drop(mounted);
     before.holds();
 }
