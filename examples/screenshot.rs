@@ -109,7 +109,7 @@ impl Shop {
         std::thread::sleep(Duration::from_secs(4));
         app.press("5");
         app.press("e");
-        app.wait_for("error rate 0.5 in green", SOON);
+        app.wait_for("error rate 50 % in green", SOON);
         app.wait_until("figures stand", LATER, |screen| {
             let (_, after) = screen.split_once("│ errors ").unwrap_or_default();
             after

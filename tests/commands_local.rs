@@ -128,7 +128,7 @@ fn chaos_needs_a_canary_and_recovers() {
     world.run(&["promote", "canary"]).ends_with(0);
     world.run(&["chaos", "error", "--rate", "1", "--for", "60s"]).ends_with(0);
     assert_eq!(world.get("/").status, 500);
-    world.run(&["status", "--once"]).ends_with(0).says("error rate 1");
+    world.run(&["status", "--once"]).ends_with(0).says("error rate 100 %");
     world.run(&["chaos", "recover"]).ends_with(0);
     assert_eq!(world.get("/").status, 200);
     world.run(&["chaos", "slow", "--duration", "61"]).ends_with(1);

@@ -372,5 +372,5 @@ fn a_fault_that_came_past_us_is_on_record_even_when_nobody_watched() {
     assert_eq!(world.post("/chaos", r#"{"mode":"error","rate":0.7}"#).status, 200);
     world.run(&["rollback"]).ends_with(0);
     world.run(&["audit"]).ends_with(0);
-    assert!(world.read("audit_report.md").contains("error rate 0.7"), "{}", world.read("audit_report.md"));
+    assert!(world.read("audit_report.md").contains("error rate 70 %"), "{}", world.read("audit_report.md"));
 }

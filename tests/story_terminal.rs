@@ -143,7 +143,7 @@ fn canary_takes_over(app: &mut Screen, world: &World) {
 fn chaos_is_seen_and_denied(app: &mut Screen, world: &World) {
     let injected = world.curl_chaos(r#"{"mode":"error","rate":0.9}"#);
     assert_eq!(injected.status, 200, "{injected:?}");
-    app.wait_for("chaos error rate 0.9", SOON);
+    app.wait_for("chaos error rate 90 %", SOON);
     choose(app, "load");
     app.wait_for("20 requests/s for 30 s", SOON);
     app.wait_until("the failing canary", Duration::from_secs(30), |screen| {

@@ -60,3 +60,15 @@ fn figures_are_rounded_for_people_and_exact_for_machines() {
     let bytes = asked[0]["decision"]["input"].to_string();
     assert!(bytes.contains(&disk["observed"].to_string()), "{disk} is not the fact in {bytes}");
 }
+
+#[test]
+fn a_fault_is_told_in_percent() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    world.run(&["chaos", "error", "--rate", "0.125"]).ends_with(0).says("error rate 12.5 % for 60 s");
+    world.run(&["status", "--once"]).says("chaos         error rate 12.5 %");
+    assert!(world.read("history.jsonl").contains("error rate 12.5 % for 60 s"));
+    let injected = world.read("history.jsonl").matches("\"chaos_injected\"").count();
+    assert!(injected <= 1, "what the service tells of it is the same fault: {injected}");
+}

@@ -13,6 +13,7 @@ use super::journal::InjectedFault;
 use super::probe::Prober;
 use super::state::ChaosStatus;
 use crate::domain::Mode;
+use crate::domain::figure::trimmed;
 use crate::domain::stack::Role;
 use crate::history::Entry;
 use crate::runtime::{Health, Instance, Observed};
@@ -24,6 +25,11 @@ pub(super) const PATH: &str = "/chaos";
 /// for ever.
 pub(super) fn time_delta(time: Duration) -> TimeDelta {
     TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
+}
+
+/// A fault of this share of errors, for people: `error rate 50 %`.
+pub(super) fn error_rate(rate: f64) -> String {
+    format!("error rate {} %", trimmed(rate * 100.0, 4))
 }
 
 /// Notes the fault that is active, or that none is.
@@ -97,7 +103,7 @@ pub(super) async fn observe(core: &Core, prober: &Prober, instance: &Instance) -
         return None;
     }
     let detail = match (told.rate, told.duration) {
-        (Some(rate), _) => format!("error rate {rate}"),
+        (Some(rate), _) => error_rate(rate),
         (None, Some(duration)) => format!("slow {duration} s"),
         (None, None) => told.mode.clone(),
     };

@@ -79,7 +79,7 @@ pub struct RollingBack {
 pub struct InjectedFault {
     /// `slow` or `error`.
     pub fault: String,
-    /// For people, without its time: `error rate 0.5`.
+    /// For people, without its time: `error rate 50 %`.
     pub detail: String,
     /// When it ends by itself, where known.
     pub until: Option<DateTime<Utc>>,

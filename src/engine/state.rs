@@ -108,7 +108,7 @@ pub struct GateView {
 pub struct ChaosStatus {
     /// `slow` or `error`.
     pub fault: String,
-    /// For people: `error rate 0.5`, or `error` when it was injected past us.
+    /// For people: `error rate 50 %`, or `error` when it was injected past us.
     pub detail: String,
     /// The slot.
     pub slot: Slot,

@@ -113,7 +113,7 @@ pub enum Entry {
     ChaosInjected {
         /// `slow`, `error`, `kill`.
         fault: String,
-        /// For people: `error rate 0.5 for 60s`.
+        /// For people: `error rate 50 % for 60 s`.
         detail: String,
         /// When it ends by itself.
         until: Option<DateTime<Utc>>,

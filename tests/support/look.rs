@@ -44,7 +44,7 @@ pub fn report_tells_it_all(report: &str) {
         section.lines().filter(|line| line.starts_with("| ")).collect()
     };
     let injections = rows("Chaos injections");
-    assert!(injections.iter().any(|row| row.contains("error rate 0.9")), "{injections:?}");
+    assert!(injections.iter().any(|row| row.contains("error rate 90 %")), "{injections:?}");
     let violations = rows("Policy violations");
     assert_eq!(violations[0], "| Timestamp | Policy | Details |");
     let is_told = |row: &&str| {

@@ -120,7 +120,7 @@ const fn word(fault: ChaosFault) -> &'static str {
 fn what(fault: ChaosFault) -> String {
     match fault {
         ChaosFault::Slow { duration, .. } => format!("slow {duration} s"),
-        ChaosFault::Error { rate, .. } => format!("error rate {rate}"),
+        ChaosFault::Error { rate, .. } => faults::error_rate(rate),
         ChaosFault::Kill => "the process was killed".into(),
         ChaosFault::Recover => "no fault".into(),
     }
