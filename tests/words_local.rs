@@ -5,7 +5,52 @@
 #[path = "support/world.rs"]
 mod world;
 
+use rstest::rstest;
 use world::World;
+
+/// Makes the manifest unusable in two places.
+fn break_manifest(world: &World) {
+    world.edit_manifest(|text| {
+        text.replace("  port: 3000", "  prot: 3000").replace("proxy_timeout: 30", "proxy_timeout: soon")
+    });
+}
+
+#[test]
+fn a_rollback_under_a_broken_manifest_tells_it_in_a_line_and_is_not_to_be_repeated() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    break_manifest(&world);
+    let ran = world.run(&["rollback"]).ends_with(0).says("the manifest does not say so");
+    let notice = ran.out.lines().find(|line| line.contains("the traffic is back")).unwrap();
+    for told in ["services.prot: unknown key `prot`", "manifest.yaml:", "and 1 more problem", "Do not repeat"]
+    {
+        assert!(notice.contains(told), "no {told:?} in {notice}");
+    }
+    assert!(!ran.text().contains("run the command again"), "{}", ran.text());
+    assert!(ran.out.lines().all(|line| line.starts_with([' ', 'd', 'r'])), "{}", ran.out);
+}
+
+#[rstest]
+#[case(&["metrics"])]
+#[case(&["policy", "ask", "infra"])]
+#[case(&["policy", "explain", "infra"])]
+fn a_question_under_a_broken_manifest_names_the_lines_to_correct(#[case] command: &[&str]) {
+    let world = World::local();
+    break_manifest(&world);
+    let ran = world.run(command).ends_with(1).says("2 problems in").says("did you mean `port`?");
+    ran.says("next:  correct the lines above, then run the command again");
+}
+
+#[test]
+fn a_question_that_cannot_be_asked_says_what_to_do_instead() {
+    let world = World::local();
+    world.run(&["policy", "ask", "nothing"]).ends_with(1).says("next:  name one of these");
+    world
+        .run(&["policy", "ask", "canary"])
+        .ends_with(1)
+        .says("next:  run `swiftdeploy promote canary` first");
+}
 
 const KEEPS_NONE: &str = "keeps no stable release warm beside it";
 
@@ -43,6 +88,15 @@ fn an_address_of_another_machine_is_called_that() {
     ran.says("FAIL  port free             203.0.113.77 (nginx.bind) is not an address of this machine")
         .says("set nginx.bind to an address of this machine");
     world.run(&["validate", "--json"]).ends_with(1).says("is not an address of this machine");
+}
+
+#[test]
+fn after_a_teardown_there_is_nothing_to_go_back_from() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    let ran = world.run(&["rollback"]).ends_with(1).says("error: nothing is deployed");
+    assert!(!ran.text().contains("correct the manifest"), "{}", ran.text());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::print::{complain, error_line, line};
+use crate::engine::Obstacle;
 
 /// What went wrong and what to do; exit code 1.
 #[derive(Debug)]
@@ -25,6 +26,12 @@ impl Failure {
             complain(&format!("next:  {}", self.next));
         }
         ExitCode::FAILURE
+    }
+}
+
+impl From<Obstacle> for Failure {
+    fn from(Obstacle { error, next }: Obstacle) -> Self {
+        Self { error, next }
     }
 }
 

@@ -10,7 +10,7 @@ use super::generate;
 use super::halt::{Halt, file_failure};
 use crate::domain::Mode;
 use crate::history::Entry;
-use crate::manifest::Edit;
+use crate::manifest::{Edit, ManifestError};
 
 /// The change of the mode alone.
 pub(super) fn mode_edit(mode: Mode) -> Edit {
@@ -34,7 +34,7 @@ pub(super) fn check(context: &Context, edit: &Edit) -> Result<(), Halt> {
 pub(super) async fn write_mode(context: &Context, edit: Edit, to: Mode) -> Result<(), Halt> {
     let edited = context
         .step_through("update manifest", async |_| {
-            let document = context.core.document()?;
+            let document = context.core.document().map_err(unreadable)?;
             let before = document.manifest().services.mode;
             let edited = document.with(&edit)?;
             if edited.text() != document.text() {
@@ -46,6 +46,17 @@ pub(super) async fn write_mode(context: &Context, edit: Edit, to: Mode) -> Resul
         .await?;
     context.step_through("generate files", async |_| generate::generate(context, edited.manifest())).await?;
     Ok(())
+}
+
+/// Why the manifest cannot be changed, in a line: it is told in the middle of the
+/// steps, and the lines of the file that are wrong are not what matters there.
+fn unreadable(error: ManifestError) -> Halt {
+    match error {
+        ManifestError::Invalid { .. } => {
+            Halt::failed(error.brief(), "correct the manifest, then run the command again")
+        }
+        other => other.into(),
+    }
 }
 
 /// Records a change of the mode, once: what the last record led to is

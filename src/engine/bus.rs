@@ -14,8 +14,9 @@ use super::action::Action;
 use super::core::Core;
 use super::event::{Event, OperationEvent, OperationId, Outcome, StateEvent};
 use super::metrics::{self, GroupMetrics};
+use super::obstacle::Obstacle;
 use super::operation::standing;
-use super::owner;
+use super::owner::{self, Stranger};
 use super::project::Project;
 use super::session::Assemble;
 use super::watch;
@@ -185,15 +186,15 @@ impl Engine {
     }
 
     /// Asks one gate now, as the watch does, and records nothing.
-    pub async fn ask_gate(&self, gate: &str) -> Result<Decision, String> {
-        self.allowed()?;
+    pub async fn ask_gate(&self, gate: &str) -> Result<Decision, Obstacle> {
+        self.not_a_stranger()?;
         watch::ask_gate(&self.core, gate).await
     }
 
     /// Measures every slot now, as the gates do, down to the single series. The
     /// scrapes are kept for the next look; nothing is recorded.
-    pub async fn metrics(&self) -> Result<Vec<GroupMetrics>, String> {
-        self.allowed()?;
+    pub async fn metrics(&self) -> Result<Vec<GroupMetrics>, Obstacle> {
+        self.not_a_stranger()?;
         metrics::look(&self.core).await
     }
 
@@ -209,7 +210,7 @@ impl Engine {
 
     /// Lines of a service's log.
     pub async fn logs(&self, request: LogRequest) -> Result<mpsc::Receiver<LogLine>, String> {
-        self.allowed()?;
+        self.not_a_stranger().map_err(|stranger| stranger.told())?;
         let told = |error: &crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
         // Logs are read in the middle of an edit too.
         let document = self.core.document().or_else(|error| self.core.deployed_document().ok_or(error));
@@ -231,8 +232,8 @@ impl Engine {
     }
 
     /// Whether this manifest may look at what its folder holds.
-    fn allowed(&self) -> Result<(), String> {
-        owner::refusal(&self.core, None).map_or(Ok(()), |stranger| Err(stranger.told()))
+    fn not_a_stranger(&self) -> Result<(), Stranger> {
+        owner::refusal(&self.core, None).map_or(Ok(()), Err)
     }
 
     async fn end_mutating(&self) {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::core::Core;
 use super::evidence::{Group, groups};
 use super::measure::{Unmeasured, explained_window, names};
+use super::obstacle::Obstacle;
 use super::stage::longest_request;
 use crate::domain::{Mode, Slot};
 use crate::manifest::Manifest;
@@ -68,12 +69,11 @@ impl From<Unmeasured> for NoWindow {
     }
 }
 
-pub(super) async fn look(core: &Core) -> Result<Vec<GroupMetrics>, String> {
-    let document = core.document().map_err(|error| error.to_string())?;
+pub(super) async fn look(core: &Core) -> Result<Vec<GroupMetrics>, Obstacle> {
+    let document = core.document()?;
     let manifest = document.manifest();
-    let told = |error: crate::runtime::RuntimeError| format!("{error}; {}", error.next_step());
-    let session = core.session(manifest).await.map_err(told)?;
-    let observed = session.runtime.observe().await.map_err(told)?;
+    let session = core.session(manifest).await?;
+    let observed = session.runtime.observe().await?;
     let mut found = Vec::new();
     for Group { slot, release, instances } in groups(&observed) {
         let window = explained_window(core, manifest, &instances).await.map_err(NoWindow::from);

@@ -26,6 +26,7 @@ mod look_back;
 mod measure;
 mod memory;
 mod metrics;
+mod obstacle;
 mod operation;
 mod owner;
 mod probe;
@@ -52,6 +53,7 @@ pub use event::{
 pub use look_back::{REPLAY_TIMEOUT, Replayed};
 pub use measure::names as metric_names;
 pub use metrics::{GroupMetrics, NoWindow, Seen};
+pub use obstacle::Obstacle;
 pub use owner::deployed_on;
 pub use project::Project;
 pub use recall::{RecordedDecision, recorded_decision};

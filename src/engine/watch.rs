@@ -17,6 +17,7 @@ use super::faults;
 use super::gate;
 use super::generate;
 use super::measure::told;
+use super::obstacle::Obstacle;
 use super::owner;
 use super::probe::Prober;
 use super::session::Session;
@@ -303,10 +304,10 @@ async fn infra_input(core: &Core, manifest: &Manifest, session: &Session) -> ser
 }
 
 /// Asks one gate with the facts of this moment.
-pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision, String> {
-    let document = core.document().map_err(|error| error.to_string())?;
+pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision, Obstacle> {
+    let document = core.document()?;
     let manifest = document.manifest();
-    let session = core.session(manifest).await.map_err(|error| format!("{error}; {}", error.next_step()))?;
+    let session = core.session(manifest).await?;
     let points: Vec<GatePoint> = POINTS
         .into_iter()
         .map(|(point, _)| point)
@@ -316,17 +317,23 @@ pub(super) async fn ask_gate(core: &Arc<Core>, package: &str) -> Result<Decision
         let known: BTreeSet<String> =
             POINTS.iter().flat_map(|(point, _)| gate::packages(manifest, *point)).collect();
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(format!("there is no gate {package}; there is {known}"));
+        return Err(Obstacle::new(
+            format!("there is no gate {package}; there is {known}"),
+            "name one of these",
+        ));
     }
     // One package may stand at several points with other facts: what matters
     // is where it does not let through.
-    let mut decision = Err("no canary runs that the gate could judge".to_owned());
+    let mut decision = Err(Obstacle::new(
+        "no canary runs that the gate could judge",
+        "run `swiftdeploy promote canary` first",
+    ));
     for is_canary in [false, true] {
         if !points.iter().any(|point| (*point == GatePoint::PromoteStable) == is_canary) {
             continue;
         }
         let input = if is_canary {
-            let observed = session.runtime.observe().await.map_err(|error| error.to_string())?;
+            let observed = session.runtime.observe().await?;
             let slots = Looker::new(Arc::clone(core), None).look_at_slots(manifest, &observed).await;
             evidence::of_canary(core, manifest, &session, &slots, None).await
         } else {

@@ -104,6 +104,22 @@ impl ManifestError {
         }
     }
 
+    /// The first problem and where it is, in one line without the excerpt: for where
+    /// the whole report would be in the way.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        let Self::Invalid { path, problems } = self else { return self.to_string() };
+        let Some(first) = problems.first() else { return self.to_string() };
+        let key = first.key().map(|key| format!("{key}: ")).unwrap_or_default();
+        let place = format!("{}:{}:{}", path.display(), first.line(), first.column());
+        let more = match problems.len() - 1 {
+            0 => String::new(),
+            1 => ", and 1 more problem".to_owned(),
+            more => format!(", and {more} more problems"),
+        };
+        format!("{key}{} ({place}){more}", first.message())
+    }
+
     /// What to do next.
     #[must_use]
     pub fn next_step(&self) -> String {

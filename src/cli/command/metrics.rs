@@ -82,7 +82,7 @@ async fn now(common: &Common) -> Result<ExitCode, Failure> {
     let engine = open::engine(common, open::target(common).await?)?;
     let found = engine.metrics().await;
     engine.close().await;
-    let groups = found.map_err(|error| Failure::new(error, "see `swiftdeploy doctor`"))?;
+    let groups = found?;
     if groups.is_empty() {
         return Err(Failure::new(
             "nothing runs that could be measured",

@@ -166,15 +166,22 @@ impl Printer for People {
             // beside them.
             OperationEvent::Notice { text, .. } if self.action == Some(Action::Validate) => {
                 self.wipe()?;
-                super::complain(&format!("  · {}", clean(text)));
+                super::complain(&notice(text));
                 Ok(())
             }
-            OperationEvent::Notice { text, .. } => self.line(&format!("  · {}", clean(text))),
+            OperationEvent::Notice { text, .. } => self.line(&notice(text)),
             OperationEvent::Finished { action, outcome, elapsed, .. } => {
                 self.outcome(action, outcome, *elapsed)
             }
         }
     }
+}
+
+/// A notice; lines after its first belong to it and stand below it.
+fn notice(text: &str) -> String {
+    let lines: Vec<_> = clean(text).lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
+    let text = lines.join("\n");
+    format!("  · {}", text.trim_start())
 }
 
 /// `PASS` with its colour.
@@ -260,6 +267,11 @@ mod tests {
         };
         let lines = outcome_lines(&outcome, Paint { is_on: false });
         assert_eq!(lines, ["error: no[2J room", "state: blue serves", "next:  free some"]);
+    }
+
+    #[test]
+    fn the_lines_of_a_notice_stay_together() {
+        assert_eq!(notice("one\n\n  --> two\u{1b}"), "  · one\n\n      --> two");
     }
 
     #[test]

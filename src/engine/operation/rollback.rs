@@ -8,7 +8,7 @@ use super::super::journal::RollingBack;
 use super::super::leave;
 use super::super::shift;
 use super::super::stage::Stage;
-use crate::domain::stack::ContainerSpec;
+use crate::domain::stack::{ContainerSpec, Role};
 use crate::domain::{Mode, Release, Slot};
 use crate::manifest::Document;
 use crate::runtime::Health;
@@ -36,12 +36,7 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
         (slot, release)
     } else {
         let Some(destination) = destination(context, &stage, live.as_ref())? else {
-            let next = if live.is_some() {
-                "what serves goes on; `swiftdeploy deploy` replaces it by what the manifest says"
-            } else {
-                "correct the manifest and run `swiftdeploy deploy`"
-            };
-            return Err(Halt::failed("there is no earlier good release to go back to", next));
+            return Err(nowhere_to_go(&stage, live.is_some()));
         };
         if let Ok(then) = Document::parse(context.core.project.manifest(), destination.manifest.clone()) {
             stage.services = then.manifest().services.clone();
@@ -80,11 +75,16 @@ async fn go(
 async fn finish(context: &Context, stage: &Stage, slot: Slot, release: &Release) -> Result<(), Halt> {
     if let Err(halt) = write_mode(context, mode_edit(release.mode), release.mode).await {
         let why = match halt {
-            Halt::Failed { error, next } => format!("{error}; {next}"),
+            // The next step of the failure would repeat the command.
+            Halt::Failed { error, .. } => error,
             Halt::Blocked { headline, .. } => headline,
             Halt::Cancelled => "cancelled".into(),
         };
-        context.notice(format!("the traffic is back, but the manifest does not say so: {why}"));
+        context.notice(format!(
+            "the traffic is back, but the manifest does not say so: {why}; correct that, and see that \
+             services.mode is {}. Do not repeat the rollback for it: it would go back one more release",
+            release.mode
+        ));
     }
     leave::retire_others(context, stage, slot).await?;
     noted(context, context.core.journal.set_rolling_back(None));
@@ -98,6 +98,26 @@ async fn finish(context: &Context, stage: &Stage, slot: Slot, release: &Release)
         }
     }
     Ok(())
+}
+
+/// Why there is no release to go back to: none runs, or none was before it.
+fn nowhere_to_go(stage: &Stage, is_live: bool) -> Halt {
+    if is_live {
+        return Halt::failed(
+            "there is no earlier good release to go back to",
+            "what serves goes on; `swiftdeploy deploy` replaces it by what the manifest says",
+        );
+    }
+    if stage.observed.instances.iter().any(|instance| matches!(instance.role, Role::App { .. })) {
+        return Halt::failed(
+            "nothing serves, and there is no earlier good release to go back to",
+            "see `swiftdeploy status --once`; `swiftdeploy deploy` starts what the manifest says",
+        );
+    }
+    Halt::failed(
+        "nothing is deployed, so there is no release to go back to",
+        "`swiftdeploy deploy` starts what the manifest says",
+    )
 }
 
 /// A memory that cannot be written is told and does not stop a rollback.

@@ -154,9 +154,19 @@ pub const fn has_banner(state: &State) -> bool {
 fn of_manifest(error: &str) -> String {
     let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     match error.split_once("\n\n") {
-        Some((file, problems)) => format!("{} · {}", line(problems), line(file)),
+        Some((file, problems)) => {
+            let place = line_number(problems).map(|number| format!("line {number}: ")).unwrap_or_default();
+            format!("{place}{} · {}", line(problems), line(file))
+        }
         None => line(error),
     }
+}
+
+/// The line of the first problem, from `--> manifest.yaml:7:3`.
+fn line_number(problems: &str) -> Option<usize> {
+    let place = problems.lines().nth(1)?.trim_start().strip_prefix("--> ")?;
+    let (file_and_line, _column) = place.rsplit_once(':')?;
+    file_and_line.rsplit_once(':')?.1.parse().ok()
 }
 
 /// Says that the target is not reachable and when it is tried again, or why the
@@ -189,7 +199,7 @@ mod tests {
         let path = std::path::Path::new("shop/manifest.yaml");
         let error = crate::manifest::Document::parse(path, text).unwrap_err().to_string();
         let told = of_manifest(&error);
-        assert!(told.starts_with("services.prot: unknown key `prot` in `services` · "), "{told}");
+        assert!(told.starts_with("line 6: services.prot: unknown key `prot` in `services` · "), "{told}");
         assert!(told.ends_with(" in shop/manifest.yaml"), "{told}");
         assert_eq!(of_manifest("the file is gone\nand more"), "the file is gone");
     }

@@ -42,7 +42,7 @@ pub(in super::super) async fn run(common: &Common, command: PolicyCommand) -> Re
 async fn ask(common: &Common, gate: &str) -> Result<Decision, Failure> {
     let target = open::target(common).await?;
     let engine = open::engine(common, target)?;
-    engine.ask_gate(gate).await.map_err(|error| Failure::new(error, "see `swiftdeploy status --once`"))
+    Ok(engine.ask_gate(gate).await?)
 }
 
 fn reasons(decision: &Decision) -> Vec<String> {
