@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::figure::whole;
-pub use crate::domain::figure::{NO_DATA, fact, millis, percent, trimmed};
+pub use crate::domain::figure::{NO_DATA, compared, fact, millis, percent, trimmed};
 
 /// How long something took.
 #[must_use]

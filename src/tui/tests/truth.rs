@@ -3,10 +3,17 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
+use serde_json::json;
+
 use super::fixtures::*;
+use super::scenes;
+use super::verdicts::*;
 use super::world::World;
 use crate::domain::{Mode, Slot};
-use crate::engine::Reading;
+use crate::engine::{Action, OperationEvent, OperationId, Reading, StateEvent, StepResult};
+use crate::policy::CheckLine;
+use crate::tui::state::Tone;
 
 /// The line of the screen with these words.
 fn line_with(screen: &str, words: &str) -> String {
@@ -53,4 +60,107 @@ fn a_sum_over_all_slots_is_the_sum() {
         reading(Mode::Canary, Slot::Green, 301, 0, 10.0, Some(41.0)),
     ]);
     line_with(&world.text(120, 36), "requests  40.5/s");
+}
+
+/// The gate of a canary of which nothing is known, as the shipped policy tells it.
+fn unmeasured() -> crate::engine::GateView {
+    let mut gate = inconclusive_canary_gate();
+    let decision = gate.decision.as_mut().unwrap();
+    let check = |fact: &str, limit: serde_json::Value, unit: &str| CheckLine {
+        fact: fact.into(),
+        observed: json!(null),
+        must: "<=".into(),
+        limit,
+        unit: unit.into(),
+        ok: false,
+    };
+    decision.checks = vec![
+        check("error_rate", json!(0.01), ""),
+        check("p99_latency_ms", json!(500), "ms"),
+        check("proxy_error_rate", json!(0.01), ""),
+    ];
+    decision.violations[0].message = "no metrics of the canary: metrics malformed in line 7".into();
+    decision.result = json!({"waiting_helps": false, "sample": null});
+    gate
+}
+
+#[rstest]
+#[case(120, 36)]
+#[case(80, 24)]
+fn the_limit_of_what_is_not_known_is_never_cut_off(#[case] width: u16, #[case] height: u16) {
+    let mut world = World::failing_canary();
+    world.watch(StateEvent::Gates(vec![unmeasured()]));
+    world.keys("4");
+    let screen = world.text(width, height);
+    let line = line_with(&screen, "p99_latency_ms");
+    assert!(line.contains("no data (≤ 500 ms)"), "{line}");
+    world.keys("z");
+    let line = line_with(&world.text(width, height), "p99_latency_ms");
+    assert!(line.contains("no data needs ≤ 500 ms"), "{line}");
+}
+
+#[test]
+fn why_nothing_is_known_stands_above_what_is_not_known() {
+    let mut world = World::failing_canary();
+    world.watch(StateEvent::Gates(vec![unmeasured()]));
+    let screen = world.text(120, 36);
+    let row = |words: &str| screen.lines().position(|line| line.contains(words)).unwrap();
+    assert!(row("no metrics of the canary") < row("p99_latency_ms"), "{screen}");
+}
+
+#[test]
+fn a_gate_that_something_was_noticed_beside_stands_once_among_the_steps() {
+    let mut world = World::connected();
+    world.begin("op-1", Action::Deploy);
+    let id = OperationId("op-1".into());
+    world.operation(OperationEvent::StepStarted { id: id.clone(), step: 0, name: "gate infra".into() });
+    let text = "no `opa` on the path".into();
+    world.operation(OperationEvent::Notice { id: id.clone(), text });
+    world.step_as("op-1", 0, "gate infra", "FAIL by embedded", 12, StepResult::Ok);
+    let mut decision = passing_infra().decision.unwrap();
+    decision.verdict = crate::policy::Verdict::Fail;
+    world.operation(OperationEvent::Decided { id, decision: Box::new(decision) });
+    let screen = world.text(120, 36);
+    assert_eq!(screen.matches("gate infra").count(), 1, "{screen}");
+    line_with(&screen, "✗ gate infra");
+}
+
+#[rstest]
+#[case(120, 36)]
+#[case(80, 24)]
+fn a_long_name_of_a_step_is_shown_in_full_where_there_is_room(#[case] width: u16, #[case] height: u16) {
+    let mut world = World::connected();
+    world.begin("op-1", Action::Deploy);
+    world.step("op-1", 0, "gate infra", "FAIL", 12);
+    world.step("op-1", 1, "remove what the question needed", "3 removed", 40);
+    world.keys("6z");
+    let line = line_with(&world.text(width, height), "remove what the question needed");
+    assert!(line.contains("3 removed"), "{line}");
+}
+
+#[test]
+fn a_menu_that_does_not_fit_says_that_there_is_more() {
+    let mut world = World::stable();
+    world.keys("m");
+    let most = crate::tui::catalog::ALL.len();
+    line_with(&world.text(80, 24), &format!("/{most} "));
+    let large = world.text(120, 50);
+    assert!(!large.contains(&format!("/{most} ")), "{large}");
+}
+
+#[test]
+fn no_message_covers_a_question() {
+    let mut world = scenes::teardown();
+    let quiet = world.text(60, 15);
+    let now = world.now.instant;
+    world.state.toasts.show(Tone::Fail, "deploy: failed", now);
+    let screen = world.text(60, 15);
+    let (question, message) = (quiet.lines().count() - 1, line_with(&screen, "✗ deploy: failed"));
+    assert_eq!(
+        screen.lines().take(question).collect::<Vec<_>>(),
+        quiet.lines().take(question).collect::<Vec<_>>()
+    );
+    assert_eq!(screen.lines().last(), Some(message.as_str()), "{screen}");
+    // Where there is room beside the question, it is a box as ever.
+    line_with(&world.text(160, 40), "│ ✗ deploy: failed");
 }

@@ -116,7 +116,7 @@ impl World {
         world.watch(StateEvent::Gates(vec![passing_infra(), failing_canary_gate()]));
         world.watch(StateEvent::Chaos(Some(ChaosStatus {
             fault: "error".into(),
-            detail: "error rate 0.5".into(),
+            detail: "error rate 50 %".into(),
             slot: Slot::Green,
             until: Some(world.now.wall.to_utc() + TimeDelta::seconds(60)),
         })));

@@ -83,19 +83,18 @@ impl Writer<'_> {
                 self.theme.dim,
             ));
         }
-        let mut above = None;
-        let mut items = operation.items.iter().peekable();
-        while let Some(item) = items.next() {
+        let items: Vec<_> = operation.items.iter().collect();
+        let names = names(&items, self.width);
+        for (place, item) in items.iter().enumerate() {
+            let (above, below) = (&items[..place], &items[place + 1..]);
             match item {
                 Item::Step(step) => {
-                    let verdict = items.peek().and_then(|next| verdict_of(step, next));
-                    self.step(step, verdict, operation.is_running());
+                    self.step(step, names, verdict_of(step, below), operation.is_running());
                 }
-                Item::Decided(decision) => self.decided(decision, above),
+                Item::Decided(decision) => self.decided(decision, names, was_asked(decision, above)),
                 Item::File(change) => self.file(change),
                 Item::Notice(notice) => self.paragraph("   · ", notice, self.theme.dim, self.theme.text),
             }
-            above = Some(item);
         }
         if let Some(end) = &operation.end {
             self.end(end, operation);
@@ -153,7 +152,7 @@ impl Writer<'_> {
         ]));
     }
 
-    fn step(&mut self, step: &StepView, verdict: Option<Verdict>, is_running: bool) {
+    fn step(&mut self, step: &StepView, names: usize, verdict: Option<Verdict>, is_running: bool) {
         let theme = self.theme;
         let (sign, style, time) = match step.end {
             Some((StepResult::Ok, elapsed)) => {
@@ -167,7 +166,7 @@ impl Writer<'_> {
         };
         let mut spans = vec![
             Span::styled(format!("   {sign} "), style),
-            Span::styled(text::left(&step.name, NAME), theme.text),
+            Span::styled(text::left(&step.name, names), theme.text),
             Span::styled(text::right(&time, TIME), theme.dim),
             Span::raw("  "),
         ];
@@ -176,7 +175,7 @@ impl Writer<'_> {
             spans.push(Span::raw(" "));
         }
         // A long detail of a failed step is worth more than one line.
-        let indent = 5 + NAME + TIME + 2;
+        let indent = 5 + names + TIME + 2;
         let room = self.width.saturating_sub(indent);
         let is_long = text::width(&step.detail) > room && step.fraction.is_none();
         if is_long && matches!(step.end, Some((StepResult::Failed, _))) {
@@ -190,17 +189,16 @@ impl Writer<'_> {
         self.lines.push(Line::from(spans));
     }
 
-    fn decided(&mut self, decision: &Decision, above: Option<&Item>) {
+    /// The step that asked the gate says the verdict already, where there is one; the
+    /// reasons belong below it.
+    fn decided(&mut self, decision: &Decision, names: usize, was_asked: bool) {
         let theme = self.theme;
         let (sign, style) = policy::sign(decision.verdict, theme);
-        // The step that asked the gate says the verdict already; the reasons belong below it.
-        let is_told =
-            matches!(above, Some(Item::Step(step)) if step.name == format!("gate {}", decision.gate));
-        if !is_told {
+        if !was_asked {
             let name = format!("gate {}", text::clean(&decision.gate));
             self.lines.push(Line::from(vec![
                 Span::styled(format!("   {sign} "), style),
-                Span::styled(text::left(&name, NAME), theme.text),
+                Span::styled(text::left(&name, names), theme.text),
                 Span::styled(text::right(&format::duration(decision.took), TIME), theme.dim),
                 Span::styled(format!("  {}", decision.word()), style),
             ]));
@@ -285,11 +283,34 @@ const fn ending(outcome: &Outcome, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
+/// The columns of the names of an operation's steps: a long one is shown where there
+/// is room, so that nobody has to guess what was done.
+fn names(items: &[&Item], width: usize) -> usize {
+    let longest = items.iter().map(|item| match item {
+        Item::Step(step) => text::width(&step.name),
+        Item::Decided(_) | Item::File(_) | Item::Notice(_) => 0,
+    });
+    longest.max().unwrap_or(0).clamp(NAME, (width * 2 / 5).max(NAME))
+}
+
+fn asks(step: &StepView, decision: &Decision) -> bool {
+    step.name == format!("gate {}", decision.gate)
+}
+
 /// What the gate said that a step asked: the asking went well, the answer counts.
-fn verdict_of(step: &StepView, next: &Item) -> Option<Verdict> {
-    match next {
-        Item::Decided(decision) if step.name == format!("gate {}", decision.gate) => Some(decision.verdict),
-        Item::Decided(_) | Item::Step(_) | Item::File(_) | Item::Notice(_) => None,
+/// What was noticed meanwhile may stand between the two.
+fn verdict_of(step: &StepView, below: &[&Item]) -> Option<Verdict> {
+    match below.iter().find(|item| !matches!(item, Item::Notice(_))) {
+        Some(Item::Decided(decision)) if asks(step, decision) => Some(decision.verdict),
+        _ => None,
+    }
+}
+
+/// Whether the step that asked for a decision stands above it.
+fn was_asked(decision: &Decision, above: &[&Item]) -> bool {
+    match above.iter().rev().find(|item| !matches!(item, Item::Notice(_))) {
+        Some(Item::Step(step)) => asks(step, decision),
+        _ => false,
     }
 }
 

@@ -85,12 +85,15 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) -> Measured {
         measured.panes[placed.pane.index()] = pane(state, frame, placed);
     }
     footer::draw(frame, areas.footer, &theme);
+    let mut question = None;
     if let Some(top) = state.overlays.last() {
         // What lies below steps back, so that the eye finds what has the keys.
         frame.buffer_mut().set_style(screen, theme.behind);
-        measured.overlay = overlay::draw(state, top, frame, areas.body, &theme);
+        let drawn = overlay::draw(state, top, frame, areas.body, &theme);
+        measured.overlay = drawn.measure;
+        question = drawn.question;
     }
-    toasts::draw(state, frame, areas.body, &theme);
+    toasts::draw(state, frame, &toasts::Room { body: areas.body, footer: areas.footer, question }, &theme);
     measured
 }
 

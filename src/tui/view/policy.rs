@@ -97,13 +97,30 @@ fn gate(view: &GateView, column: usize, width: usize, theme: &Theme, lines: &mut
     }
     // What is not kept comes first, and what is not known after it: the pane may not
     // have room for all.
-    let mut all: Vec<_> = decision.checks.iter().zip(checks(decision, theme)).collect();
+    let mut all: Vec<_> = decision.checks.iter().zip(checks(decision, theme, width)).collect();
     all.sort_by_key(|(check, _)| (check.ok, check.observed.is_null()));
-    lines.extend(all.into_iter().map(|(_, line)| line));
-    for (text, style) in explanations(decision, theme) {
+    let comparisons = all.into_iter().map(|(_, line)| line);
+    let told = explanations(decision, theme).into_iter().flat_map(|(text, style)| {
         let parts = text::wrap(&text, width.saturating_sub(6));
-        lines.extend(parts.into_iter().map(|part| Line::styled(format!("     {part}"), style)));
+        parts.into_iter().map(move |part| Line::styled(format!("     {part}"), style))
+    });
+    if is_unmeasured(decision) {
+        // Why nothing is known matters more than the list of what is not.
+        lines.extend(told);
+        lines.extend(comparisons);
+    } else {
+        lines.extend(comparisons);
+        lines.extend(told);
     }
+}
+
+/// Whether figures are wanting for another cause than too few requests.
+fn is_unmeasured(decision: &Decision) -> bool {
+    let is_unknown = |check: &CheckLine| check.observed.is_null() && !check.ok;
+    decision.verdict == Verdict::Inconclusive
+        && decision.sample().is_none()
+        && decision.checks.iter().any(is_unknown)
+        && decision.checks.iter().all(|check| check.ok || is_unknown(check))
 }
 
 /// How many requests there are of those needed, and the key that brings more.
@@ -125,34 +142,89 @@ fn sample(size: SampleSize, width: usize, theme: &Theme) -> Line<'static> {
     Line::from(spans)
 }
 
+/// A comparison in the columns of its line.
+struct Row {
+    sign: &'static str,
+    style: Style,
+    fact: String,
+    number: String,
+    number_style: Style,
+    /// What must hold, or its opposite where that is so, and the limit; in full and short.
+    limits: [(String, String); 2],
+}
+
+impl Row {
+    fn of(check: &CheckLine, theme: &Theme) -> Self {
+        let (number, limit) = format::compared(&check.fact, &check.observed, &check.limit, &check.unit);
+        let is_unknown = check.observed.is_null();
+        let (sign, style) = match (is_unknown, check.ok) {
+            (true, _) => ("?", theme.warn),
+            (false, true) => ("✓", theme.ok),
+            (false, false) => ("✗", theme.fail),
+        };
+        let related = text::clean(relation(&check.must, is_unknown || check.ok)).into_owned();
+        let limit = text::clean(&limit).into_owned();
+        let plain = (format!("{related} "), limit.clone());
+        let limits = if is_unknown {
+            [(format!("needs {related} "), limit.clone()), (format!("({related} "), format!("{limit})"))]
+        } else {
+            [plain.clone(), plain]
+        };
+        Self {
+            sign,
+            style,
+            fact: text::clean(&check.fact).into_owned(),
+            number: text::clean(&number).into_owned(),
+            number_style: if check.ok { theme.text } else { style },
+            limits,
+        }
+    }
+
+    fn line(&self, columns: &Columns, theme: &Theme) -> Line<'static> {
+        let (words, limit) = &self.limits[usize::from(columns.is_short)];
+        Line::from(vec![
+            Span::styled(format!("   {} ", self.sign), self.style),
+            Span::styled(format!("{} ", text::left(&self.fact, columns.fact)), theme.dim),
+            Span::styled(format!("{} ", text::right(&self.number, columns.number)), self.number_style),
+            Span::styled(words.clone(), theme.dim),
+            Span::styled(limit.clone(), theme.text),
+        ])
+    }
+
+    /// The columns of the limit with its words.
+    fn limit_width(&self, is_short: bool) -> usize {
+        let (words, limit) = &self.limits[usize::from(is_short)];
+        text::width(words) + text::width(limit)
+    }
+}
+
+/// How the lines of a decision share the width.
+struct Columns {
+    fact: usize,
+    number: usize,
+    /// Whether the words before a limit are left out.
+    is_short: bool,
+}
+
+impl Columns {
+    /// The limit is what a person has to know: for it the words before it go first,
+    /// then the end of the name.
+    fn of(rows: &[Row], width: usize) -> Self {
+        let widest = |cell: &dyn Fn(&Row) -> usize| rows.iter().map(cell).max().unwrap_or(0);
+        let fact = widest(&|row| text::width(&row.fact)).clamp(10, 24);
+        let number = widest(&|row| text::width(&row.number)).min(16);
+        let rest = |is_short: bool| 5 + 1 + number + 1 + widest(&|row| row.limit_width(is_short));
+        let is_short = rest(false) + fact > width;
+        let room = width.saturating_sub(rest(is_short)).max(6);
+        Self { fact: fact.min(room), number, is_short }
+    }
+}
+
 /// A line for each comparison that the policy made.
-pub fn checks(decision: &Decision, theme: &Theme) -> Vec<Line<'static>> {
-    let longest = decision.checks.iter().map(|check| text::width(&check.fact)).max().unwrap_or(0);
-    let name = longest.clamp(10, 24);
-    let shown = |check: &CheckLine| format::fact(&check.fact, &check.observed, &check.unit);
-    let value = decision.checks.iter().map(|check| text::width(&shown(check))).max().unwrap_or(0).min(16);
-    decision
-        .checks
-        .iter()
-        .map(|check| {
-            let limit = format::fact(&check.fact, &check.limit, &check.unit);
-            let (sign, style, relation) = if check.observed.is_null() {
-                ("?", theme.warn, format!("needs {}", relation(&check.must, true)))
-            } else if check.ok {
-                ("✓", theme.ok, relation(&check.must, true).to_owned())
-            } else {
-                ("✗", theme.fail, relation(&check.must, false).to_owned())
-            };
-            let number = text::right(&text::clean(&shown(check)), value);
-            Line::from(vec![
-                Span::styled(format!("   {sign} "), style),
-                Span::styled(format!("{} ", text::left(&text::clean(&check.fact), name)), theme.dim),
-                Span::styled(number, if check.ok { theme.text } else { style }),
-                Span::styled(format!(" {} ", text::clean(&relation)), theme.dim),
-                Span::styled(text::clean(&limit).into_owned(), theme.text),
-            ])
-        })
-        .collect()
+pub fn checks(decision: &Decision, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let rows: Vec<_> = decision.checks.iter().map(|check| Row::of(check, theme)).collect();
+    let columns = Columns::of(&rows, width);
+    rows.iter().map(|row| row.line(&columns, theme)).collect()
 }
 
 /// The comparison as it turned out: what must hold, or its opposite.

@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
@@ -9,13 +10,26 @@ use crate::tui::state::{State, Toast, Tone};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
+use super::panel::cut_line;
+
 /// Widest text of a message.
 const WIDEST: usize = 56;
 /// Longest message in lines.
 const LONGEST: usize = 5;
 
+/// Where messages may be.
+pub struct Room {
+    /// Between header and footer.
+    pub body: Rect,
+    /// The last row.
+    pub footer: Rect,
+    /// A question, which no message may cover.
+    pub question: Option<Rect>,
+}
+
 /// Draws the messages, the newest lowest.
-pub fn draw(state: &State, frame: &mut Frame<'_>, body: Rect, theme: &Theme) {
+pub fn draw(state: &State, frame: &mut Frame<'_>, room: &Room, theme: &Theme) {
+    let body = room.body;
     let mut below = body.bottom();
     for toast in state.toasts.shown().iter().rev() {
         let widest = WIDEST.min(usize::from(body.width.saturating_sub(8)));
@@ -34,16 +48,39 @@ pub fn draw(state: &State, frame: &mut Frame<'_>, body: Rect, theme: &Theme) {
         }
         below -= height;
         let area = Rect { x: body.right() - width - 1, y: below, width, height };
+        if room.question.is_some_and(|question| question.intersects(area)) {
+            if below + height == body.bottom() {
+                in_a_row(state, frame, room.footer, theme);
+            }
+            return;
+        }
         one(toast, &lines, frame, area, theme);
     }
 }
 
-fn one(toast: &Toast, lines: &[String], frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
-    let (sign, style) = match toast.tone {
+/// The newest message in the place of the keys, which are not those of a question.
+fn in_a_row(state: &State, frame: &mut Frame<'_>, row: Rect, theme: &Theme) {
+    let Some(toast) = state.toasts.shown().last() else { return };
+    let (sign, style) = look(toast, theme);
+    let line = Line::from(vec![
+        Span::styled(format!(" {sign} "), style),
+        Span::styled(toast.text.clone(), theme.text),
+    ]);
+    frame.render_widget(Clear, row);
+    frame.render_widget(Paragraph::new(cut_line(line, usize::from(row.width))), row);
+}
+
+/// Sign and style of a message.
+const fn look(toast: &Toast, theme: &Theme) -> (&'static str, Style) {
+    match toast.tone {
         Tone::Info => ("i", theme.focus),
         Tone::Warn => ("!", theme.warn),
         Tone::Fail => ("✗", theme.fail),
-    };
+    }
+}
+
+fn one(toast: &Toast, lines: &[String], frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+    let (sign, style) = look(toast, theme);
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(style);
     let inner = block.inner(area);
     let lines: Vec<_> = lines

@@ -112,7 +112,7 @@ impl Writer<'_> {
         }
         if !decision.checks.is_empty() {
             self.heading("checks");
-            for (check, line) in decision.checks.iter().zip(policy::checks(decision, theme)) {
+            for (check, line) in decision.checks.iter().zip(policy::checks(decision, theme, self.width)) {
                 self.lines.push(line);
                 self.below(self.places.explanation.and_then(|known| known.check(&check.fact)));
             }

@@ -31,7 +31,7 @@ pub fn menu(selected: usize, frame: &mut Frame<'_>, canvas: &Canvas<'_>) -> Meas
             line(Some(heading), entry, place == selected, usize::from(inside.width), theme)
         })
         .collect();
-    fill(frame, inside, lines, selected)
+    fill(frame, canvas, inside, lines, selected)
 }
 
 /// What matches the typed text.
@@ -58,13 +58,19 @@ pub fn palette(input: &Input, selected: usize, frame: &mut Frame<'_>, canvas: &C
     if lines.is_empty() {
         lines.push(Line::styled("   no such command", theme.dim));
     }
-    fill(frame, list, lines, selected)
+    fill(frame, canvas, list, lines, selected)
 }
 
-/// Lines, scrolled so that the chosen one is seen.
-fn fill(frame: &mut Frame<'_>, inside: Rect, lines: Vec<Line<'static>>, selected: usize) -> Measure {
+/// Lines, scrolled so that the chosen one is seen, with a mark where there are more.
+fn fill(
+    frame: &mut Frame<'_>,
+    canvas: &Canvas<'_>,
+    inside: Rect,
+    lines: Vec<Line<'static>>,
+    selected: usize,
+) -> Measure {
     let first = (selected + 1).saturating_sub(usize::from(inside.height));
-    Canvas::fill(frame, inside, lines, first)
+    canvas.read(frame, inside, lines, first)
 }
 
 fn line(
