@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failure of the test")]
 
+#[path = "../../tests/support/ports.rs"]
+mod ports;
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
+use ports::free_port;
 use rstest::rstest;
 use support::{exchange, get, request, send, wait_for_metric};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -18,10 +21,6 @@ fn program(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swiftdeploy-service"));
     command.env_clear().envs(variables.iter().copied()).kill_on_drop(true);
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Starts it and waits until it says that it listens.

@@ -4,11 +4,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test tells what went wrong by ending")]
 
+#[path = "ports.rs"]
+mod ports;
 #[path = "skipped.rs"]
 mod skipped;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::{ContainerCreateBody, HealthStatusEnum, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptions, RemoveVolumeOptions};
 use futures_util::{FutureExt as _, StreamExt as _};
+use ports::free_port;
 use swiftdeploy::clock::{Clock as _, SystemClock};
 use swiftdeploy::domain::stack::{
     ContainerSpec, FileSet, HealthSpec, Mount, MountSource, NetworkSpec, PublishedPort, Role, Stack, label,
@@ -392,8 +395,7 @@ fn read_only(files: FileSet, target: &str) -> Mount {
 
 fn published(container: u16) -> PublishedPort {
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let free = TcpListener::bind((bind, 0)).unwrap();
-    PublishedPort { bind, host: free.local_addr().unwrap().port(), container }
+    PublishedPort { bind, host: free_port(), container }
 }
 
 /// The configuration of the repository's own manifest.

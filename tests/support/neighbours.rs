@@ -42,7 +42,6 @@ pub fn with_own_processes(body: impl FnOnce()) {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", &name, "--nocapture"])
         .env(INSIDE, "yes")
-        .env(world::ports::FIRST_PORT, world::ports::first_port_of_another().to_string())
         .stdin(Stdio::null())
         .output()
         .unwrap();
