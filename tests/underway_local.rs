@@ -9,10 +9,12 @@
 #[path = "support/world.rs"]
 mod world;
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use world::{Answer, Ran, World, request_within, until};
 
@@ -64,6 +66,29 @@ server.serve_forever()
 server.server_close()
 "##;
 
+/// The same, but it ends at once when it is asked to stop, whatever it has. It
+/// answers `/slow` and the rest of `/half` once there is a file `answer`.
+fn hasty_service() -> String {
+    let wait = r#"while not os.path.exists("answer"): time.sleep(0.05)"#;
+    let parts = [
+        (r#"if self.path == "/slow":"#, r#"if self.path in ("/slow", "/half"):"#),
+        (
+            "            stopping.wait()\n            time.sleep(3)\n",
+            "            if self.path == \"/slow\": self.wait()\n",
+        ),
+        (
+            "        self.end_headers()\n",
+            "        self.end_headers()\n        if self.path == \"/half\": self.wait()\n",
+        ),
+        ("    def do_GET", &format!("    def wait(self):\n        {wait}\n    def do_GET")),
+        ("signal.signal(signal.SIGTERM, stop)\n", ""),
+    ];
+    parts.iter().fold(SERVICE.to_owned(), |text, (old, new)| {
+        assert!(text.contains(old), "{old}");
+        text.replace(old, new)
+    })
+}
+
 /// One that never becomes well and does not end when it is asked to.
 const DEAF: &str = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n";
 
@@ -76,8 +101,12 @@ fn with_a_slow_request(edit: impl FnOnce(&str) -> String) -> (World, JoinHandle<
 
 /// A project whose version 1.0.0 serves.
 fn deployed(edit: impl FnOnce(&str) -> String) -> World {
+    deployed_as(SERVICE, edit)
+}
+
+fn deployed_as(service: &str, edit: impl FnOnce(&str) -> String) -> World {
     let world = World::local();
-    program(&world, SERVICE);
+    program(&world, service);
     world.edit_manifest(|text| {
         let services = "services:\n  command: [\"./app\"]\n  stop_grace: 1s\n";
         edit(&text.replace("services:\n", services))
@@ -88,8 +117,12 @@ fn deployed(edit: impl FnOnce(&str) -> String) -> World {
 
 /// A request that the version that serves answers when it is asked to stop.
 fn slow_request(world: &World, version: &str) -> JoinHandle<Answer> {
+    slow_request_for(world, version, "/slow")
+}
+
+fn slow_request_for(world: &World, version: &str, path: &'static str) -> JoinHandle<Answer> {
     let port = world.port;
-    let slow = std::thread::spawn(move || request_within(PATIENCE, port, "GET", "/slow", "").unwrap());
+    let slow = std::thread::spawn(move || request_within(PATIENCE, port, "GET", path, "").unwrap());
     let under_way = world.path(&format!("under-way-{version}"));
     until("the slow request is under way", PATIENCE, || {
         if under_way.exists() { Ok(()) } else { Err(String::new()) }
@@ -100,6 +133,11 @@ fn slow_request(world: &World, version: &str) -> JoinHandle<Answer> {
 /// Another version as canary, so that the warm slot is not what becomes stable.
 fn tests_version_2(text: &str) -> String {
     text.replace("canary:\n", "canary:\n  version: \"2.0.0\"\n")
+}
+
+/// A request that only ends with its service is awaited for half of that.
+fn gives_20_s(text: &str) -> String {
+    text.replace("proxy_timeout: 30", "proxy_timeout: 20")
 }
 
 /// Puts a program in the place of the service's.
@@ -125,6 +163,20 @@ fn begin(world: &World, args: &[&str], step: &str) -> Child {
         if text.contains(step) { Ok(()) } else { Err(text) }
     });
     child
+}
+
+/// Reads what a command tells until it awaits a request; the rest is still to come.
+#[track_caller]
+fn until_it_awaits(deploy: &mut Child) -> impl FnOnce() -> String + use<> {
+    let mut output = BufReader::new(deploy.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("1 request is awaited") {
+        assert!(output.read_line(&mut told).unwrap() > 0, "no request was awaited:\n{told}");
+    }
+    move || {
+        output.read_to_string(&mut told).unwrap();
+        told
+    }
 }
 
 /// Cancels a command.
@@ -168,24 +220,56 @@ fn a_promotion_waits_for_requests_in_the_warm_slot_that_it_takes() {
     assert_eq!(world.get("/").json()["version"], "2.0.0");
 }
 
+#[rstest]
+#[case::nothing_has_come("/slow")]
+#[case::its_answer_has_begun("/half")]
+fn a_service_that_ends_at_once_is_not_asked_to_while_it_answers(#[case] path: &'static str) {
+    let world = deployed_as(&hasty_service(), str::to_owned);
+    let slow = slow_request_for(&world, "1.0.0", path);
+    set_version(&world, "1.0.0", "1.0.1");
+    let mut deploy = begin(&world, &["deploy", "--json"], "drain");
+    let rest = until_it_awaits(&mut deploy);
+    std::fs::write(world.path("answer"), "").unwrap();
+    let told = rest();
+    assert!(told.contains("requests were under way for longer than the drain"), "{told}");
+    assert!(deploy.wait().unwrap().success(), "{told}");
+    was_answered_by(slow, "1.0.0");
+}
+
+#[test]
+fn a_cancelled_switch_awaits_what_its_release_answers() {
+    let world = deployed_as(&hasty_service(), str::to_owned);
+    set_version(&world, "1.0.0", "1.0.1");
+    std::fs::write(world.path("1.0.1-lies-to-the-proxy"), "").unwrap();
+    let mut deploy = begin(&world, &["deploy", "--json"], "verify");
+    let slow = slow_request(&world, "1.0.1");
+    interrupt(&deploy);
+    let rest = until_it_awaits(&mut deploy);
+    std::fs::write(world.path("answer"), "").unwrap();
+    let told = rest();
+    assert_eq!(deploy.wait().unwrap().code(), Some(130), "{told}");
+    was_answered_by(slow, "1.0.1");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+}
+
 #[test]
 fn a_shorter_timeout_does_not_cut_off_what_came_under_a_longer_one() {
-    let (world, slow) = with_a_slow_request(str::to_owned);
+    let (world, slow) = with_a_slow_request(gives_20_s);
     set_version(&world, "1.0.0", "1.0.1");
-    world.edit_manifest(|text| text.replace("proxy_timeout: 30", "proxy_timeout: 1"));
+    world.edit_manifest(|text| text.replace("proxy_timeout: 20", "proxy_timeout: 1"));
     world.run(&["deploy"]).ends_with(0);
     was_answered_by(slow, "1.0.0");
 }
 
 #[test]
 fn a_deploy_after_one_that_was_killed_while_draining_loses_nothing() {
-    let (world, slow) = with_a_slow_request(|text| text.replace("drain: 1s", "drain: 50s"));
+    let (world, slow) = with_a_slow_request(|text| gives_20_s(text).replace("drain: 1s", "drain: 50s"));
     set_version(&world, "1.0.0", "1.0.1");
     kill(begin(&world, &["deploy"], "drain"));
     assert!(!slow.is_finished(), "the old slot drains");
     set_version(&world, "1.0.1", "1.0.2");
     world.edit_manifest(|text| {
-        text.replace("drain: 50s", "drain: 0s").replace("proxy_timeout: 30", "proxy_timeout: 1")
+        text.replace("drain: 50s", "drain: 0s").replace("proxy_timeout: 20", "proxy_timeout: 1")
     });
     world.run(&["deploy"]).ends_with(0).says("empty slot");
     was_answered_by(slow, "1.0.0");
@@ -193,7 +277,7 @@ fn a_deploy_after_one_that_was_killed_while_draining_loses_nothing() {
 
 #[test]
 fn nothing_is_waited_for_in_a_slot_that_no_route_led_to() {
-    let (world, slow) = with_a_slow_request(str::to_owned);
+    let (world, slow) = with_a_slow_request(gives_20_s);
     program(&world, DEAF);
     set_version(&world, "1.0.0", "1.0.1");
     kill(begin(&world, &["deploy"], "wait healthy"));
@@ -273,7 +357,7 @@ fn a_rollback_does_not_start_what_still_runs() {
 
 #[test]
 fn a_rollback_does_not_go_to_what_was_asked_to_stop() {
-    let (world, slow) = with_a_slow_request(str::to_owned);
+    let (world, slow) = with_a_slow_request(gives_20_s);
     set_version(&world, "1.0.0", "1.0.1");
     let deploy = begin(&world, &["deploy"], "stop app-blue");
     is_asked_to_stop(&world);
@@ -285,7 +369,7 @@ fn a_rollback_does_not_go_to_what_was_asked_to_stop() {
 
 #[test]
 fn a_failed_switch_lets_requests_finish_in_the_release_that_it_takes_out() {
-    let world = deployed(str::to_owned);
+    let world = deployed(gives_20_s);
     set_version(&world, "1.0.0", "1.0.1");
     std::fs::write(world.path("1.0.1-lies-to-the-proxy"), "").unwrap();
     let deploy = begin(&world, &["deploy"], "verify");

@@ -1,38 +1,52 @@
 //! How a slot is left without a loss: what runs in it finishes what it has before
 //! it is stopped, and before something new starts in its place.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::action::Action;
-use super::context::{Context, Found, Step};
+use super::context::{Context, Found};
 use super::faults;
 use super::halt::Halt;
+use super::leaving::{Leaving, Quiet};
 use super::shift::LOOK;
 use super::stage::{Stage, absent};
 use crate::domain::{Release, Slot};
 use crate::runtime::{Health, ImagePresence, Instance, Observed};
 
 /// Lets a slot without traffic finish what it has, then stops it: not before the
-/// proxy certainly brings it nothing more, however short the drain. A cancel only
-/// cuts the drain short: the new release serves already, and stopping lets
-/// requests under way finish too.
+/// proxy certainly brings it nothing more, however short the drain, nor while it
+/// has requests that are awaited ([`super::leaving`]). A cancel only cuts this wait
+/// short: the new release serves already, and stopping lets requests under way
+/// finish too.
 pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
     let drain = stage.manifest().nginx.drain;
-    let mut leaving = Leaving { drain, ..Leaving::from(context.core.clock.instant()) };
+    let mut leaving = Leaving::from(context.core.clock.instant()).draining(drain);
     context
         .step_through("drain", async |step| {
-            let (is_cut_short, lingers) = leaving.quiet(context, stage, &step).await;
-            let waited = leaving.so_far(context).as_secs();
-            let detail = match (is_cut_short, lingers) {
-                (true, _) => "cut short: cancelled while draining".into(),
-                (false, true) => format!("{waited} s, for clients whose connections were idle"),
-                (false, false) => format!("{} s for requests under way", drain.as_secs()),
-            };
-            Ok(((), detail))
+            let quiet = leaving.quiet(context, stage, slot, &step).await;
+            Ok(((), drained(&quiet, drain, leaving.so_far(context))))
         })
         .await?;
     let grace = leaving.grace(context, stage);
     stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
+}
+
+/// What a drain was, for people.
+fn drained(quiet: &Quiet, drain: Duration, waited: Duration) -> String {
+    let waited = waited.as_secs();
+    let what = match quiet {
+        Quiet { is_cut_short: true, .. } => "cut short: cancelled while draining".into(),
+        Quiet { lingers: true, .. } => format!("{waited} s, for clients whose connections were idle"),
+        Quiet { awaits: true, .. } => {
+            format!("{waited} s, since requests were under way for longer than the drain")
+        }
+        _ => format!("{} s for requests under way", drain.as_secs()),
+    };
+    match quiet.left {
+        0 => what,
+        1 => format!("{what}; 1 is not over yet"),
+        left => format!("{what}; {left} are not over yet"),
+    }
 }
 
 /// Takes out what still runs in a slot that something new is to start in: the
@@ -65,7 +79,7 @@ pub(super) async fn empty(context: &Context, stage: &Stage, slot: Slot, next: &R
             tokio::select! {
                 biased;
                 () = context.cancel.cancelled() => return Err(Halt::Cancelled),
-                _ = leaving.quiet(context, stage, &step) => {}
+                _ = leaving.quiet(context, stage, slot, &step) => {}
                 () = nothing_serves(stage, slot.other()), if is_urgent => {}
             }
             let grace = leaving.grace(context, stage);
@@ -130,70 +144,14 @@ async fn nothing_serves(stage: &Stage, slot: Slot) {
     }
 }
 
-/// How a slot is left without a loss.
-struct Leaving {
-    /// The routes lead elsewhere since then, or longer.
-    since: Instant,
-    /// What requests under way get in any case.
-    drain: Duration,
-    /// How long the proxy may have brought requests nevertheless.
-    lingering: Duration,
-}
-
-impl Leaving {
-    /// Without a drain.
-    const fn from(since: Instant) -> Self {
-        Self { since, drain: Duration::ZERO, lingering: Duration::ZERO }
-    }
-
-    fn so_far(&self, context: &Context) -> Duration {
-        context.core.clock.instant().saturating_duration_since(self.since)
-    }
-
-    /// Waits for the drain, which a cancel cuts short, and until the proxy
-    /// certainly brings nothing more, which it does not. Tells whether it was cut
-    /// short, and whether the proxy took longer than the drain.
-    async fn quiet(&mut self, context: &Context, stage: &Stage, step: &Step) -> (bool, bool) {
-        let (mut is_cut_short, mut lingers) = (false, false);
-        loop {
-            let waited = self.so_far(context);
-            if waited >= self.drain {
-                self.lingering = stage.session.runtime.lingering().await;
-            }
-            let needed = self.drain.max(self.lingering);
-            if waited >= needed {
-                return (is_cut_short, lingers);
-            }
-            lingers = waited >= self.drain;
-            let fraction = waited.as_secs_f64() / needed.as_secs_f64().max(0.001);
-            step.progress(format!("{} of {} s", waited.as_secs(), needed.as_secs()), Some(fraction));
-            let pause = LOOK.min(needed.saturating_sub(waited));
-            if is_cut_short {
-                tokio::time::sleep(pause).await;
-            } else if context.wait(pause).await.is_err() {
-                is_cut_short = true;
-                self.drain = Duration::ZERO;
-            }
-        }
-    }
-
-    /// What the service gets after it was asked to stop: together with the wait
-    /// at least the longest time that the proxy gives a request, counted from the
-    /// last that it may have brought.
-    fn grace(&self, context: &Context, stage: &Stage) -> Duration {
-        let longest = stage.longest_request + self.lingering;
-        stage.services.stop_grace.max(longest.saturating_sub(self.so_far(context)))
-    }
-}
-
 /// Takes out a release that the routes may have led to and lead away from again: it
 /// failed, and what it has under way may still be answered. Also when cancelled: what
 /// serves is back, and nobody waits but who asked.
 pub(super) async fn withdraw(context: &Context, stage: &Stage, slot: Slot, name: &str) -> Result<(), Halt> {
-    let mut leaving = Leaving::from(context.core.clock.instant());
+    let mut leaving = Leaving::from(context.core.clock.instant()).in_any_case();
     context
         .step_through(name, async |step| {
-            let _ = leaving.quiet(context, stage, &step).await;
+            let _ = leaving.quiet(context, stage, slot, &step).await;
             let grace = leaving.grace(context, stage);
             step.progress(format!("at most {} s for requests under way", grace.as_secs()), None);
             end(context, stage, slot, grace).await

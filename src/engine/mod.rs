@@ -20,6 +20,7 @@ mod generate;
 mod halt;
 mod journal;
 mod leave;
+mod leaving;
 mod leftovers;
 mod lock;
 mod look_back;

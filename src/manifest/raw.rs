@@ -157,7 +157,8 @@ pub(super) struct RawNginx {
     #[schemars(extend("default" = "0.0.0.0"), example = &"127.0.0.1")]
     pub(super) bind: Field<Address>,
     /// How long an old slot keeps serving after the switch; behind nginx up to
-    /// 5 s in any case, while idle connections of clients lead to it.
+    /// 5 s in any case, while idle connections of clients lead to it; on the local
+    /// target longer while it has requests, each for up to half of `proxy_timeout`.
     #[schemars(extend("default" = "10s"))]
     pub(super) drain: Field<Time<0, HOUR>>,
     /// Who may reach `/metrics` and `/chaos` through the proxy: the host

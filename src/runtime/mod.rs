@@ -161,6 +161,14 @@ pub trait Runtime: Send + Sync {
     /// tell, those that wait at this moment. An error where it cannot be known.
     async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError>;
 
+    /// Requests that the proxy gave a slot and that are not over, by how long they
+    /// have been under way: answers that have not begun, and bodies that have not
+    /// gone to their end either way. `None` where the proxy cannot tell, as nginx,
+    /// which tells of a request when it ends.
+    async fn under_way(&self, _slot: Slot) -> Result<Option<Waits>, RuntimeError> {
+        Ok(None)
+    }
+
     /// What changes from outside (started, died, health), until the receiver
     /// is dropped or the connection ends.
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError>;

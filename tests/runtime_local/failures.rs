@@ -213,7 +213,7 @@ async fn the_account_is_beside_the_generation() {
 }
 
 /// From the moment on that the slot has them, until their answers begin or their
-/// time is up.
+/// time is up; and they are under way until they are over.
 #[tokio::test]
 async fn requests_that_wait_are_told_while_they_wait() {
     let mut world = World::with_app();
@@ -229,6 +229,8 @@ async fn requests_that_wait_are_told_while_they_wait() {
         tokio::spawn(async move { request.await.unwrap().status().as_u16() })
     });
     eventually("all wait", async || (number(&waiting().await) == 3).then_some(())).await;
+    let under_way = async |slot| number(&world.runtime.under_way(slot).await.unwrap().unwrap());
+    assert_eq!((under_way(Slot::Blue).await, under_way(Slot::Green).await), (3, 0));
     let told = world.runtime.unanswered(Slot::Green, begin).await.unwrap();
     assert_eq!(told, nothing(), "those are of the other slot");
     // The head has come: whatever follows is no wait for it.
@@ -240,12 +242,16 @@ async fn requests_that_wait_are_told_while_they_wait() {
     })
     .await;
     assert!(waits.keys().all(|waited| (900..7000).contains(waited)), "{waits:?}");
+    // But it is under way until its last byte.
+    assert_eq!(under_way(Slot::Blue).await, 3);
     drop(silent);
+    eventually("its client is gone", async || (under_way(Slot::Blue).await == 2).then_some(())).await;
     let mut ended = Vec::new();
     for request in hanging {
         ended.push(request.await.unwrap());
     }
     assert_eq!(ended, [504, 504, 200]);
+    eventually("all are over", async || (under_way(Slot::Blue).await == 0).then_some(())).await;
     let seen = eventually("both are counted", async || {
         let seen = world.runtime.unanswered(Slot::Blue, begin).await.unwrap();
         (seen.failed == 2).then_some(seen)

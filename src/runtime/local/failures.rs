@@ -15,12 +15,11 @@ use chrono::{DateTime, Utc};
 
 use super::layout::Layout;
 use super::os::ProcessId;
-use super::probe::reachable;
-use super::proxy::account::Account;
+use super::probe::{Told, reachable};
 use super::proxy::waiting::InSlots;
 use super::{FAILURES_LOG, Shared};
 use crate::domain::Slot;
-use crate::runtime::{RuntimeError, Unanswered, failures};
+use crate::runtime::{RuntimeError, Unanswered, Waits, failures};
 
 /// How much of the log is read: some 20,000 requests.
 const FAILURES_LIMIT: u64 = 2 * 1024 * 1024;
@@ -56,6 +55,18 @@ impl Shared {
         Ok(Unanswered { waiting: waiting.map(of_slot), ..found })
     }
 
+    /// Requests that the proxy gave a slot and that are not over; `None` where it is
+    /// of an older version, which does not tell.
+    pub async fn under_way(&self, slot: Slot) -> Result<Option<Waits>, RuntimeError> {
+        // Without it there are none.
+        let Some(proxy) = self.living_proxy()? else { return Ok(Some(Waits::new())) };
+        let told = self.told(proxy).await?.map_err(|reason| RuntimeError::Engine {
+            doing: "asking for the requests under way".into(),
+            reason: format!("the proxy (pid {}): {reason}", proxy.pid),
+        })?;
+        Ok(told.under_way.map(|mut slots| slots.0.remove(&slot).unwrap_or_default()))
+    }
+
     /// Waits until everything that the proxy knows of by now stands in its log.
     /// Tells what waited a moment before.
     async fn await_written(&self, proxy: ProcessId) -> Result<Option<InSlots>, RuntimeError> {
@@ -63,8 +74,8 @@ impl Shared {
         let mut why = "it does not answer".to_owned();
         let asking = async {
             loop {
-                match self.account(proxy).await? {
-                    Ok((account, waiting)) => {
+                match self.told(proxy).await? {
+                    Ok(Told { account, waiting, .. }) => {
                         let taken = *wanted.get_or_insert(account.taken);
                         if account.settled >= taken {
                             return Ok(waiting);
@@ -86,15 +97,12 @@ impl Shared {
         }
     }
 
-    async fn account(
-        &self,
-        proxy: ProcessId,
-    ) -> Result<Result<(Account, Option<InSlots>), String>, RuntimeError> {
+    async fn told(&self, proxy: ProcessId) -> Result<Result<Told, String>, RuntimeError> {
         let Some(status) = self.proxy_status(proxy)? else {
             return Ok(Err("it has not told what it serves".into()));
         };
         let rules = status.serving.rules;
-        Ok(self.probe.account(reachable(rules.bind, rules.port)).await)
+        Ok(self.probe.told(reachable(rules.bind, rules.port)).await)
     }
 }
 

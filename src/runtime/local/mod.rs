@@ -53,7 +53,7 @@ use crate::domain::{Routes, Slot, Target};
 use crate::runtime::model::moved;
 use crate::runtime::{
     Check, EngineInfo, Given, HostFacts, ImagePresence, Instance, LogLine, LogRequest, Observed, PortOwner,
-    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered,
+    PullProgress, Replacement, Runtime, RuntimeError, RuntimeEvent, StackFiles, Unanswered, Waits,
 };
 
 /// The proxy's service name on this target.
@@ -251,6 +251,10 @@ impl Runtime for LocalRuntime {
 
     async fn unanswered(&self, slot: Slot, since: DateTime<Utc>) -> Result<Unanswered, RuntimeError> {
         self.shared.unanswered(slot, since).await
+    }
+
+    async fn under_way(&self, slot: Slot) -> Result<Option<Waits>, RuntimeError> {
+        self.shared.under_way(slot).await
     }
 
     async fn events(&self) -> Result<mpsc::Receiver<RuntimeEvent>, RuntimeError> {

@@ -16,6 +16,17 @@ const MARKER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A generation is never longer.
 pub const GENERATION_LIMIT: usize = 64;
 
+/// What the proxy tells beside its generation. An older version does not tell of
+/// requests.
+pub struct Told {
+    /// How far its log of unanswered requests has come.
+    pub account: Account,
+    /// Requests whose answers have not begun.
+    pub waiting: Option<InSlots>,
+    /// Requests that are not over.
+    pub under_way: Option<InSlots>,
+}
+
 /// Asks.
 #[derive(Clone)]
 pub struct Probe {
@@ -48,10 +59,8 @@ impl Probe {
         }
     }
 
-    /// How far the proxy's log of unanswered requests has come, and those that
-    /// wait, which one of an older version does not tell; otherwise what the proxy
-    /// did.
-    pub async fn account(&self, address: SocketAddr) -> Result<(Account, Option<InSlots>), String> {
+    /// What the proxy tells of its requests; otherwise what it did.
+    pub async fn told(&self, address: SocketAddr) -> Result<Told, String> {
         let url = format!("http://{address}{}", Routes::MARKER_PATH);
         let answer = self.client.get(url).timeout(MARKER_TIMEOUT).send().await;
         let answer = answer.map_err(|_| format!("it does not answer on {address}"))?;
@@ -60,7 +69,8 @@ impl Probe {
             "it does not tell whether its log is complete, as one of an older version: end it by `kill` and \
              repeat `swiftdeploy deploy`",
         )?;
-        Ok((account, header(InSlots::HEADER).and_then(|told| told.parse().ok())))
+        let requests = |name| header(name).and_then(|told| told.parse().ok());
+        Ok(Told { account, waiting: requests(InSlots::WAITING), under_way: requests(InSlots::UNDER_WAY) })
     }
 
     /// The generation told at the marker path; `None` when nobody answers, or

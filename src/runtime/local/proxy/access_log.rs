@@ -42,6 +42,7 @@ pub struct AccessLog {
     lines: SyncSender<Message>,
     backlog: Arc<Backlog>,
     waiting: Arc<Waiting>,
+    under_way: Arc<Waiting>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -54,8 +55,8 @@ impl AccessLog {
         let writer = std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || Writer::new(file, failures, clock, seen).run(&waiting))?;
-        let waiting = Arc::new(Waiting::default());
-        Ok(Self { lines, backlog, waiting, writer: Arc::new(Mutex::new(Some(writer))) })
+        let (waiting, under_way) = (Arc::default(), Arc::default());
+        Ok(Self { lines, backlog, waiting, under_way, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
     /// Says in the log of failures that the proxy before this one may have known
@@ -74,6 +75,12 @@ impl AccessLog {
         &self.waiting
     }
 
+    /// Requests that were given to a slot and are not over: something is still to
+    /// come from the client, or from the slot.
+    pub fn under_way(&self) -> &Waiting {
+        &self.under_way
+    }
+
     /// Begins the entry of a request.
     pub fn enter(&self, request: &Request, clock: &SharedClock) -> Arc<Entry> {
         let path = request.uri().path_and_query().map_or("", |path| path.as_str());
@@ -85,6 +92,7 @@ impl AccessLog {
             upstream: Mutex::new(None),
             given: Mutex::new(None),
             failed: Mutex::new(None),
+            under_way: Mutex::new(None),
             waits: Mutex::new(None),
             status: AtomicU16::new(CLIENT_CLOSED),
         })
@@ -126,6 +134,8 @@ pub struct Entry {
     upstream: Mutex<Option<SocketAddr>>,
     given: Mutex<Option<Given>>,
     failed: Mutex<Option<Failed>>,
+    /// As long as this lives, once a slot has it.
+    under_way: Mutex<Option<Ticket>>,
     /// While it waits for its answer.
     waits: Mutex<Option<Ticket>>,
     status: AtomicU16,
@@ -162,6 +172,8 @@ impl Entry {
     pub fn is_for(&self, slot: Slot) {
         let at = self.clock.instant();
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(Given { slot, at });
+        let ticket = self.log.under_way.enter(slot, at);
+        *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
     }
 
     /// What the request carries has gone on its way: until now the client was

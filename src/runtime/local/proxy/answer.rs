@@ -33,13 +33,26 @@ pub fn problem(status: StatusCode, rules: &ProxyRules) -> Response {
     answer(status, "application/json", body)
 }
 
-/// The generation that is served; for this machine also how far the log of
-/// unanswered requests has come, and which of them still wait.
-pub fn marker(generation: &str, told: Option<&(Account, InSlots)>) -> Response {
+/// What only this machine is told beside the generation.
+pub struct Told {
+    /// How far the log of unanswered requests has come.
+    pub account: Account,
+    /// Requests whose answers have not begun.
+    pub waiting: InSlots,
+    /// All that are not over.
+    pub under_way: InSlots,
+}
+
+/// The generation that is served; for this machine also what there is to tell.
+pub fn marker(generation: &str, told: Option<&Told>) -> Response {
     let mut response = answer(StatusCode::OK, "text/plain", generation.to_owned().into_bytes());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some((account, waiting)) = told {
-        let told = [(Account::HEADER, account.to_string()), (InSlots::HEADER, waiting.to_string())];
+    if let Some(Told { account, waiting, under_way }) = told {
+        let told = [
+            (Account::HEADER, account.to_string()),
+            (InSlots::WAITING, waiting.to_string()),
+            (InSlots::UNDER_WAY, under_way.to_string()),
+        ];
         for (name, text) in told {
             // Digits and signs always make a header.
             if let Ok(value) = HeaderValue::from_str(&text) {

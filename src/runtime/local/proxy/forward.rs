@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::access_log::{AccessLog, Entry, Sending};
-use super::answer::{marker, problem};
+use super::answer::{Told, marker, problem};
 use super::download::watched;
 use super::headers::{complete_request, complete_response};
 use super::operator::{is_operator_path, may_operate};
@@ -61,9 +61,7 @@ pub async fn handle(
     // Asked for often and by nobody but us: it stays out of the log, as in the
     // generated nginx configuration.
     if request.uri().path() == Routes::MARKER_PATH {
-        let now = gateway.clock.instant();
-        let told = may_operate("host", peer.peer, peer.local)
-            .then(|| (gateway.log.account(), gateway.log.waiting().now(now)));
+        let told = may_operate("host", peer.peer, peer.local).then(|| gateway.told());
         let mut response = marker(&gateway.serving().config.routes.generation, told.as_ref());
         complete_response(response.headers_mut());
         return response;
@@ -85,6 +83,15 @@ impl Gateway {
     /// The configuration in force now.
     fn serving(&self) -> Arc<Serving> {
         self.routes.borrow().clone()
+    }
+
+    fn told(&self) -> Told {
+        let now = self.clock.instant();
+        Told {
+            account: self.log.account(),
+            waiting: self.log.waiting().now(now),
+            under_way: self.log.under_way().now(now),
+        }
     }
 
     async fn answer(&self, peer: Peer, mut request: Request, entry: &Arc<Entry>) -> Response {

@@ -1,5 +1,6 @@
-//! Requests whose answers have not begun: no log tells of them before they end,
-//! and one that hangs may take as long as the proxy waits.
+//! Requests that are not over: no log tells of them before they end, and one that
+//! hangs may take as long as the proxy waits. Kept once of those whose answers have
+//! not begun, and once of all whose last byte has not gone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,8 +65,11 @@ impl Waiting {
 pub struct InSlots(pub BTreeMap<Slot, Waits>);
 
 impl InSlots {
-    /// The header that carries it.
-    pub const HEADER: &str = "x-swiftdeploy-waiting";
+    /// The header that carries those whose answers have not begun.
+    pub const WAITING: &str = "x-swiftdeploy-waiting";
+
+    /// The header that carries all that are not over.
+    pub const UNDER_WAY: &str = "x-swiftdeploy-under-way";
 }
 
 impl fmt::Display for InSlots {
