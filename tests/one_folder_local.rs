@@ -168,6 +168,70 @@ fn a_folder_of_an_older_version_is_its_project_s() {
 }
 
 #[test]
+fn a_note_that_cannot_be_read_stops_everything_but_a_rollback() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.run(&["promote", "canary"]).ends_with(0);
+    let note = world.path(".swiftdeploy/owner.json");
+    std::fs::write(&note, "{\"manifest\": \"mani").unwrap();
+    second(&world, "other.yaml", |text| other_project(&world, &text));
+    for command in [
+        &["validate"][..],
+        &["deploy"],
+        &["deploy", "--manifest", "other.yaml"],
+        &["promote", "stable"],
+        &["status", "--once"],
+        &["teardown", "--yes"],
+    ] {
+        world
+            .run(command)
+            .ends_with(1)
+            .says(&note.display().to_string())
+            .says("cannot be read")
+            .says("remove it");
+    }
+    world.run(&["rollback", "--manifest", "other.yaml"]).ends_with(1).says("is deployed from its folder");
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/healthz").json()["mode"], "stable");
+    world.run(&["deploy"]).ends_with(1).says("cannot be read");
+    // As it says.
+    std::fs::remove_file(&note).unwrap();
+    world.run(&["teardown", "--yes"]).ends_with(0);
+    assert_eq!(world.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stack_whose_docker_host_is_gone_is_forgotten_as_it_is_told() {
+    let world = World::local();
+    let state = |name: &str| world.path(&format!(".swiftdeploy/{name}"));
+    std::fs::create_dir(world.path(".swiftdeploy")).unwrap();
+    let gone = r#"{"manifest": "manifest.yaml", "project": "gone", "targets": ["docker"]}"#;
+    std::fs::write(state("owner.json"), gone).unwrap();
+    let name = format!("project: {}\n", world.project);
+    let deployed = world.read("manifest.yaml").replace(&name, "project: gone\n");
+    std::fs::write(state("docker-deployed.json"), serde_json::to_vec(&deployed).unwrap()).unwrap();
+    let both = [state("owner.json"), state("docker-*.json")].map(|path| path.display().to_string());
+    world.run(&["deploy"]).ends_with(1).says(&format!("gone for good, remove {} and {}", both[0], both[1]));
+    std::fs::remove_file(state("owner.json")).unwrap();
+    world.run(&["deploy"]).ends_with(1).says(&both[1]);
+    std::fs::remove_file(state("docker-deployed.json")).unwrap();
+    world.run(&["deploy"]).ends_with(0);
+}
+
+#[test]
+fn a_link_to_the_manifest_is_that_manifest() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    std::os::unix::fs::symlink("manifest.yaml", world.path("link.yaml")).unwrap();
+    world.run(&["promote", "canary", "--manifest", "link.yaml"]).ends_with(0);
+    assert!(world.read("manifest.yaml").contains("mode: canary"));
+    assert!(world.path("link.yaml").is_symlink());
+    world.run(&["rollback"]).ends_with(0);
+    world.run(&["teardown", "--yes", "--manifest", "link.yaml"]).ends_with(0);
+    assert_eq!(world.processes(), Vec::<String>::new());
+}
+
+#[test]
 fn the_history_is_read_by_whoever_has_the_folder() {
     let world = World::local();
     world.run(&["deploy"]).ends_with(0);

@@ -41,6 +41,15 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
+/// Reads JSON that nothing else tells: only its absence is `None`.
+pub(super) fn read_json_if_there<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes JSON in one step.
 pub(super) fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> io::Result<()> {
     write_atomically(path, &serde_json::to_vec_pretty(value).map_err(io::Error::other)?)
