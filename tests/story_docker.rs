@@ -9,6 +9,8 @@ mod dashboard;
 mod load;
 #[path = "support/look.rs"]
 mod look;
+#[path = "story_docker/opa.rs"]
+mod opa;
 #[path = "story_docker/other_port.rs"]
 mod other_port;
 #[path = "story_docker/proxy.rs"]
@@ -20,17 +22,22 @@ mod taken_names;
 #[path = "support/world.rs"]
 mod world;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use daemon::Strangers;
-use world::{Pace, World, until};
+use world::{Pace, World};
 
-/// One test at a time: they compare the daemon's full listing.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Who uses the daemon.
+static DAEMON: RwLock<()> = RwLock::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// For a test that compares the daemon's full listing.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    DAEMON.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For one that looks only at what is its own projects'.
+fn among_others() -> RwLockReadGuard<'static, ()> {
+    DAEMON.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
@@ -68,32 +75,6 @@ fn a_denied_deploy_starts_nothing_and_names_its_reasons() {
         .says("disk_free_gb")
         .says("100000000");
     assert_eq!(daemon::listing(&world), before);
-}
-
-#[test]
-fn without_opa_every_gate_denies_and_works_again_when_it_returns() {
-    let _alone = alone();
-    let Some(world) = World::docker() else { return };
-    world.run(&["deploy"]).ends_with(0);
-    let opa = format!("{}-opa", world.project);
-    world.tool("docker", &["stop", &opa]).ends_with(0);
-    for command in [&["deploy"][..], &["promote", "canary"]] {
-        world.run(command).ends_with(2).says("policy engine not running");
-    }
-    world.run(&["policy", "ask", "infra"]).ends_with(2).says("policy engine not running");
-    world.run(&["status", "--once"]).ends_with(0).says("NO DECISION");
-    assert_eq!(world.get("/").json()["mode"], "stable");
-    world.tool("docker", &["start", &opa]).ends_with(0);
-    until("OPA answers again", Duration::from_secs(20), || {
-        let ran = world.run(&["policy", "ask", "infra"]);
-        if ran.code == 0 { Ok(()) } else { Err(ran.text()) }
-    });
-    world.run(&["promote", "canary"]).ends_with(0);
-    world.tool("docker", &["stop", &opa]).ends_with(0);
-    world.run(&["promote", "stable"]).ends_with(2).says("policy engine not running");
-    // Going back is never gated.
-    world.run(&["rollback"]).ends_with(0);
-    assert_eq!(world.get("/").json()["mode"], "stable");
 }
 
 #[test]
@@ -169,42 +150,10 @@ fn a_port_that_another_projects_proxy_has_is_told_with_its_owner() {
 }
 
 #[test]
-fn a_canary_is_adopted_through_opa() {
-    let _alone = alone();
-    let Some(world) = World::docker() else { return };
-    world.run(&["deploy"]).ends_with(0);
-    world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "40", "--for", "9s"]).ends_with(0);
-    world.run(&["promote", "stable"]).ends_with(0).says("by opa");
-    assert_eq!(world.get("/healthz").json()["mode"], "stable");
-}
-
-#[test]
 fn a_plan_of_the_first_deploy_says_that_opa_comes_first() {
     let _alone = alone();
     let Some(world) = World::docker() else { return };
     let before = daemon::listing(&world);
     world.run(&["plan"]).ends_with(0).says("the policies cannot be asked yet").says("opa");
     assert_eq!(daemon::listing(&world), before);
-}
-
-#[test]
-fn another_projects_opa_is_never_asked() {
-    let _alone = alone();
-    let (Some(first), Some(second)) = (World::docker(), World::docker()) else { return };
-    first.run(&["deploy"]).ends_with(0);
-    let port = |world: &World| {
-        let text = world.read("manifest.yaml");
-        let line =
-            text.lines().skip_while(|line| *line != "policy:").find(|line| line.trim().starts_with("port:"));
-        line.unwrap().to_owned()
-    };
-    let (taken, own) = (port(&first), port(&second));
-    second.edit_manifest(|text| text.replace(&own, &taken));
-    second
-        .run(&["deploy"])
-        .ends_with(1)
-        .says("this project's Open Policy Agent cannot start")
-        .says(&format!("{}-opa", first.project))
-        .says("policy.port");
 }

@@ -22,7 +22,8 @@ use world::{Answer, Ran, World, request_within, until};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A service of the user's own. It answers `/slow` three seconds after it was
-/// asked to stop, then ends: longer than `stop_grace` and the drain of these tests.
+/// asked to stop, and not while there is a file `hold`, then ends: longer than
+/// `stop_grace` and the drain of these tests.
 const SERVICE: &str = r##"#!/usr/bin/env python3
 import http.server, json, os, signal, threading, time
 stopping, lock, counted = threading.Event(), threading.Lock(), [0]
@@ -37,6 +38,7 @@ class H(http.server.BaseHTTPRequestHandler):
             open("under-way-" + os.environ["APP_VERSION"], "w").close()
             stopping.wait()
             time.sleep(3)
+            while os.path.exists("hold"): time.sleep(0.05)
         elif self.path == "/metrics":
             kind, n = "text/plain", counted[0]
             body = "# TYPE http_requests_total counter\n"
@@ -73,7 +75,7 @@ fn hasty_service() -> String {
     let parts = [
         (r#"if self.path == "/slow":"#, r#"if self.path in ("/slow", "/half"):"#),
         (
-            "            stopping.wait()\n            time.sleep(3)\n",
+            "            stopping.wait()\n            time.sleep(3)\n            while os.path.exists(\"hold\"): time.sleep(0.05)\n",
             "            if self.path == \"/slow\": self.wait()\n",
         ),
         (
@@ -306,11 +308,13 @@ fn is_asked_to_stop(world: &World) {
     });
 }
 
-/// A slow request in the warm slot of a canary that is being promoted.
+/// A slow request in the warm slot of a canary that is being promoted; it is not
+/// answered while there is a file `hold`.
 fn while_a_promotion_empties_the_slot() -> (World, JoinHandle<Answer>, Child) {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);
     world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
+    std::fs::write(world.path("hold"), "").unwrap();
     let promotion = begin(&world, &["promote", "stable"], "empty slot");
     is_asked_to_stop(&world);
     (world, slow, promotion)
@@ -319,7 +323,12 @@ fn while_a_promotion_empties_the_slot() -> (World, JoinHandle<Answer>, Child) {
 #[test]
 fn a_rollback_lets_requests_finish_in_the_slot_that_it_starts_in() {
     let (world, slow, promotion) = while_a_promotion_empties_the_slot();
-    world.run(&["rollback"]).ends_with(0).says("empty slot").says("finished what it had");
+    let rollback = begin(&world, &["rollback"], "\"operation\": \"rollback\",\n  \"step\": \"empty slot");
+    std::fs::remove_file(world.path("hold")).unwrap();
+    Ran::of(&rollback.wait_with_output().unwrap())
+        .ends_with(0)
+        .says("empty slot")
+        .says("finished what it had");
     Ran::of(&promotion.wait_with_output().unwrap()).ends_with(130);
     was_answered_by(slow, "1.0.0");
     assert_eq!(world.get("/").json()["mode"], "stable");

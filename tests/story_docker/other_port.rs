@@ -2,7 +2,7 @@
 //! to what runs, forwards and back.
 
 use super::world::World;
-use super::{alone, load};
+use super::{among_others, load};
 
 const PORT: &str = "  port: 3000\n";
 
@@ -13,7 +13,7 @@ fn versions(world: &World, expected: &str) {
 
 #[test]
 fn a_release_with_another_name_and_port_is_reached_and_so_is_the_one_before_it() {
-    let _alone = alone();
+    let _among = among_others();
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
     let edit = |text: String| {

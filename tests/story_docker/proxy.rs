@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::world::{self, World, until};
-use super::{alone, load};
+use super::{among_others, load};
 
 const COMPOSE_FILE: &str = "generated/docker-compose.yml";
 
@@ -40,7 +40,7 @@ fn up_by_compose(world: &World) {
 /// writes none, which is 10 s.
 #[test]
 fn a_redeploy_with_other_times_loses_no_request_and_keeps_the_proxy_and_so_does_a_rollback() {
-    let _alone = alone();
+    let _among = among_others();
     let Some(world) = World::docker() else { return };
     world.edit_manifest(|text| text.replace("  drain: 1s\n", ""));
     world.run(&["deploy"]).ends_with(0);
@@ -57,7 +57,7 @@ fn a_redeploy_with_other_times_loses_no_request_and_keeps_the_proxy_and_so_does_
 
 #[test]
 fn another_port_and_another_image_are_told_before_a_deploy_replaces_the_proxy() {
-    let _alone = alone();
+    let _among = among_others();
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
     let (proxy, old, new) = (id(&world), world.port, world::ports::free_port());
@@ -76,7 +76,7 @@ fn another_port_and_another_image_are_told_before_a_deploy_replaces_the_proxy() 
 /// routes of a running stack have no place: it cannot be taken over as it is.
 #[test]
 fn compose_lists_the_stack_and_serves_it_alone_and_a_deploy_says_that_it_replaces_the_proxy() {
-    let _alone = alone();
+    let _among = among_others();
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
     let listed = world.tool("docker-compose", &["-f", COMPOSE_FILE, "ps"]).ends_with(0);

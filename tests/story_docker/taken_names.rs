@@ -1,11 +1,11 @@
 //! Names that another project has on the same daemon.
 
-use super::alone;
+use super::among_others;
 use super::world::World;
 
 #[test]
 fn a_network_of_another_project_is_told_by_validate_and_not_used() {
-    let _alone = alone();
+    let _among = among_others();
     let Some(world) = World::docker() else { return };
     let neighbour = world.neighbour();
     neighbour.run(&["deploy"]).ends_with(0);
