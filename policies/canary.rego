@@ -107,7 +107,8 @@ calm := {
 	"vanished": 0,
 }
 
-# No request waits for longer than the slowest of the others took, or may take.
+# No request waits for longer than it may take, or than the bucket reaches in which the
+# P99 of the others lies.
 are_waits_short if input.proxy_waiting in [null, []]
 
 are_waits_short if {
@@ -294,10 +295,13 @@ are_limits_usual if {
 
 has_min_requests if "min_requests" in object.keys(limits)
 
-# What the canary is held to, undefined where it cannot be used.
-error_limit := limits.error_rate + 0 if {
-	limits.error_rate >= 0
-	limits.error_rate < 1
+# What the canary is held to, undefined where it cannot be used. The sum is what is
+# looked at: of a text with twenty nines behind the point it makes 1.
+error_limit := bound if {
+	is_number(limits.error_rate)
+	bound := limits.error_rate + 0
+	bound >= 0
+	bound < 1
 }
 
 p99_limit := limits.p99_latency_ms + 0 if is_amount(limits.p99_latency_ms)
@@ -902,7 +906,7 @@ are_waits(list) if {
 	}
 }
 
-# Longer than anything waits. What lies between two numbers is one (see `is_share`).
+# Longer than anything waits. What lies between two numbers is one (see `are_amounts`).
 longest_wait := 1000000000000000
 
 given_up_after(bound) := sum([waiting.count |
@@ -1515,7 +1519,8 @@ origin_of_metrics := origin_of("metrics")
 share(value) := sprintf("%v (%v %%)", [value, percent(value)])
 
 # The little more takes halves (1.275) up on every engine: they compute with
-# different precision, and one has 127.4999… where another has 127.5.
+# different precision, and one has 127.4999… where another has 127.5. It is too little
+# to show in anything below 50,000,000,000.
 percent(value) := round(value * 10000.00000001) / 100
 
 rounded(value) := round(value * 10.00000000001) / 10

@@ -419,6 +419,7 @@ test_unusable_limits_fail if {
 		object.union(limits, {"error_rate": "0.01"}),
 		object.union(limits, {"error_rate": 5}),
 		object.union(limits, {"error_rate": 1}),
+		object.union(limits, {"error_rate": 0.99999999999999999999999}),
 		object.union(limits, {"p99_latency_ms": -1}),
 	] {
 		decision := canary.decision with input as good with data.thresholds as unusable

@@ -13,6 +13,7 @@ mod story;
 #[path = "support/world.rs"]
 mod world;
 
+use dashboard::Load;
 use rstest::rstest;
 
 use neighbours::Neighbours;
@@ -68,8 +69,9 @@ fn a_good_canary_is_adopted_and_the_manifest_says_so() {
     world.edit_manifest(|text| text.replace("canary:\n", "canary:\n  version: \"2.0.0\"\n"));
     world.run(&["promote", "canary"]).ends_with(0);
     assert_eq!(world.get("/").json()["version"], "2.0.0");
-    world.run(&["load", "--rps", "40", "--for", "6s"]).ends_with(0);
+    let load = Load::begin(&world, 40);
     world.run(&["promote", "stable"]).ends_with(0);
+    load.end();
     let answer = world.get("/").json();
     assert_eq!((answer["version"].as_str(), answer["mode"].as_str()), (Some("2.0.0"), Some("stable")));
     let manifest = world.read("manifest.yaml");

@@ -6,6 +6,9 @@
     reason = "helpers of tests; clippy knows only test functions as tests"
 )]
 
+#[allow(dead_code, reason = "only traffic is needed here")]
+#[path = "support/dashboard.rs"]
+mod dashboard;
 #[path = "support/world.rs"]
 mod world;
 
@@ -14,6 +17,7 @@ use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use dashboard::Load;
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use world::{Answer, Ran, World, request_within, until};
@@ -215,9 +219,10 @@ fn was_answered_by(slow: JoinHandle<Answer>, version: &str) {
 fn a_promotion_waits_for_requests_in_the_warm_slot_that_it_takes() {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
+    let load = Load::begin(&world, 20);
     assert!(!slow.is_finished(), "the stable slot is warm");
     world.run(&["promote", "stable"]).ends_with(0).says("empty slot");
+    load.end();
     was_answered_by(slow, "1.0.0");
     assert_eq!(world.get("/").json()["version"], "2.0.0");
 }
@@ -293,9 +298,10 @@ fn nothing_is_waited_for_in_a_slot_that_no_route_led_to() {
 fn a_slot_is_not_emptied_for_what_cannot_be_started() {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
     std::fs::remove_file(world.path("app")).unwrap();
+    let load = Load::begin(&world, 20);
     world.run(&["promote", "stable"]).ends_with(1);
+    load.end();
     world.run(&["rollback"]).ends_with(0);
     assert_eq!(world.get("/").json()["version"], "1.0.0");
     assert!(!slow.is_finished(), "it was never asked to stop");
@@ -313,9 +319,10 @@ fn is_asked_to_stop(world: &World) {
 fn while_a_promotion_empties_the_slot() -> (World, JoinHandle<Answer>, Child) {
     let (world, slow) = with_a_slow_request(tests_version_2);
     world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "20", "--for", "4s"]).ends_with(0);
     std::fs::write(world.path("hold"), "").unwrap();
+    let load = Load::begin(&world, 20);
     let promotion = begin(&world, &["promote", "stable"], "empty slot");
+    load.end();
     is_asked_to_stop(&world);
     (world, slow, promotion)
 }

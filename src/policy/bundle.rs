@@ -96,8 +96,8 @@ impl PolicyBundle {
         Self::of(dir, data_file, Texts::read(dir, data_file)?)
     }
 
-    /// Reads a folder, and gives back what is known when every byte is as it
-    /// was: comparing costs less than understanding.
+    /// Reads a folder, and gives back what is known when every byte that decides is
+    /// as it was: comparing costs less than understanding.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -190,8 +190,7 @@ impl PolicyBundle {
     /// by them: most often a misspelt one.
     #[must_use]
     pub fn unnamed_limits(&self) -> Vec<&str> {
-        let is_named =
-            |name: &&String| self.modules.iter().any(|module| module.source.contains(name.as_str()));
+        let is_named = |name: &&String| self.modules.iter().any(|module| has_word(&module.source, name));
         let limits = self.thresholds().as_object().into_iter().flat_map(Map::keys);
         limits.filter(|name| !is_named(name)).map(String::as_str).collect()
     }
@@ -202,6 +201,15 @@ impl PolicyBundle {
     pub fn revision(&self) -> &str {
         &self.revision
     }
+}
+
+/// Whether a text has this word: `min_requests` is another one than `min_request`.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.match_indices(word).any(|(start, found)| {
+        let (before, after) = (&text[..start], &text[start + found.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 /// Rules there would be limits that are not in `data.json`. OPA takes them; what

@@ -205,3 +205,13 @@ fn what_was_read_is_kept_while_the_files_are_the_same(
         assert!(!again.is_ok_and(|again| Arc::ptr_eq(&again, &known)), "without {name}");
     }
 }
+
+#[test]
+fn limits_that_no_policy_names_are_told() {
+    let policy = "package b\nx := data.thresholds.cpu_load\ny := data.thresholds[\"a-b\"] + min_requests\n";
+    let limits = r#"{"thresholds": {"cpu_load": 1, "cpu": 1, "a-b": 1, "min_request": 1}}"#;
+    let folder =
+        folder(&[("data.json", limits), ("b.rego", policy), ("b_test.rego", "package t\nx := cpu\n")]);
+    let bundle = PolicyBundle::load(folder.path()).unwrap();
+    assert_eq!(bundle.unnamed_limits(), ["cpu", "min_request"]);
+}

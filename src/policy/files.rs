@@ -20,8 +20,9 @@ const PIECE_BYTES: usize = 16 * 1024;
 const MAX_DEPTH: usize = 8;
 
 /// What changes with a file's content: which file it is, how long, and when it was
-/// written and changed. Only two writes of the same length within a tick of the
-/// system's clock may look alike, so it does for nothing that decides.
+/// written and changed. Two writes of the same length may look alike where the times
+/// of a file are coarse or kept back (up to seconds on some file systems), so it does
+/// for nothing that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::among_others;
+use super::dashboard::Load;
 use super::world::{World, until};
 
 #[test]
@@ -39,8 +40,9 @@ fn a_canary_is_adopted_through_opa() {
     let Some(world) = World::docker() else { return };
     world.run(&["deploy"]).ends_with(0);
     world.run(&["promote", "canary"]).ends_with(0);
-    world.run(&["load", "--rps", "40", "--for", "9s"]).ends_with(0);
+    let load = Load::begin(&world, 40);
     world.run(&["promote", "stable"]).ends_with(0).says("by opa");
+    load.end();
     assert_eq!(world.get("/healthz").json()["mode"], "stable");
 }
 
