@@ -349,6 +349,27 @@ fn every_fault_and_violation_has_one_beginning_and_one_end_on_record() {
 }
 
 #[test]
+fn a_list_of_releases_that_cannot_be_read_is_no_empty_one_and_is_not_written_over() {
+    let world = World::local();
+    world.run(&["deploy"]).ends_with(0);
+    world.edit_manifest(|text| text.replace("version: \"1.0.0\"", "version: \"1.0.1\""));
+    world.run(&["deploy"]).ends_with(0);
+    let list = world.path(".swiftdeploy/local-releases.json");
+    let good = std::fs::read(&list).unwrap();
+    std::fs::write(&list, "{\"half").unwrap();
+    world
+        .run(&["rollback"])
+        .ends_with(1)
+        .says("local-releases.json lists the releases to go back to and cannot");
+    world.edit_manifest(|text| text.replace("version: \"1.0.1\"", "version: \"1.0.2\""));
+    world.run(&["deploy"]).ends_with(0).says("a rollback may not find this release: ").says("cannot be read");
+    assert_eq!(std::fs::read(&list).unwrap(), b"{\"half");
+    std::fs::write(&list, good).unwrap();
+    world.run(&["rollback"]).ends_with(0);
+    assert_eq!(world.get("/").json()["version"], "1.0.1");
+}
+
+#[test]
 fn after_a_teardown_the_next_deploy_is_stable_again() {
     let world = World::local();
     world.run(&["deploy"]).ends_with(0);

@@ -244,6 +244,39 @@ fn a_service_that_ends_at_once_is_not_asked_to_while_it_answers(#[case] path: &'
 }
 
 #[test]
+fn a_rollback_in_the_drain_goes_to_what_still_runs_and_loses_nothing_there() {
+    let world = deployed_as(&hasty_service(), str::to_owned);
+    let slow = slow_request(&world, "1.0.0");
+    set_version(&world, "1.0.0", "1.0.1");
+    let mut deploy = begin(&world, &["deploy", "--json"], "drain");
+    let rest = until_it_awaits(&mut deploy);
+    let back = world.run(&["rollback"]).ends_with(0);
+    assert!(!back.text().contains("empty slot") && !back.text().contains("start app-"), "{}", back.text());
+    let told = rest();
+    assert!(told.contains("cut short for a rollback: app-blue goes on"), "{told}");
+    assert!(deploy.wait().unwrap().success(), "{told}");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+    assert!(!slow.is_finished(), "it was not asked to stop");
+    std::fs::write(world.path("answer"), "").unwrap();
+    was_answered_by(slow, "1.0.0");
+}
+
+#[test]
+fn a_rollback_does_not_wait_for_the_deploy_that_waits_for_a_slot_to_end() {
+    let (world, slow) = with_a_slow_request(gives_20_s);
+    std::fs::write(world.path("hold"), "").unwrap();
+    set_version(&world, "1.0.0", "1.0.1");
+    let deploy = begin(&world, &["deploy"], "stop app-blue");
+    is_asked_to_stop(&world);
+    let rollback = begin(&world, &["rollback"], "\"operation\": \"rollback\",\n  \"step\": \"empty slot");
+    Ran::of(&deploy.wait_with_output().unwrap()).ends_with(0).says("left to finish: a rollback begins");
+    std::fs::remove_file(world.path("hold")).unwrap();
+    Ran::of(&rollback.wait_with_output().unwrap()).ends_with(0);
+    was_answered_by(slow, "1.0.0");
+    assert_eq!(world.get("/").json()["version"], "1.0.0");
+}
+
+#[test]
 fn a_cancelled_switch_awaits_what_its_release_answers() {
     let world = deployed_as(&hasty_service(), str::to_owned);
     set_version(&world, "1.0.0", "1.0.1");

@@ -61,7 +61,7 @@ pub fn fact(name: &str, value: &Value, unit: &str) -> String {
         Value::Number(number) => {
             let Some(figure) = number.as_f64() else { return number.to_string() };
             match unit {
-                "" | "ratio" if name.ends_with("_rate") => percent(figure),
+                "" | "ratio" if is_share(name, figure) => percent(figure),
                 "%" => format!("{} %", trimmed(figure, 2)),
                 "ms" => millis(figure),
                 "" | "ratio" => trimmed(figure, 2),
@@ -83,8 +83,19 @@ pub fn compared(name: &str, observed: &Value, limit: &Value, unit: &str) -> (Str
     if is_same || rounded.0 != rounded.1 {
         return rounded;
     }
-    let exact = |value: &Value| if unit.is_empty() { value.to_string() } else { format!("{value} {unit}") };
+    let exact = |value: &Value| match value.as_f64() {
+        Some(figure) if unit.is_empty() && is_share(name, figure) => {
+            format!("{} %", trimmed(figure * 100.0, 9))
+        }
+        _ if unit.is_empty() => value.to_string(),
+        _ => format!("{value} {unit}"),
+    };
     (exact(observed), exact(limit))
+}
+
+/// Whether a figure is a part of a whole: an error rate is, requests per second are not.
+fn is_share(name: &str, figure: f64) -> bool {
+    name.ends_with("_rate") && name != "request_rate" && (0.0..=1.0).contains(&figure)
 }
 
 /// The nearest whole figure; negative ones and NaN are 0.
@@ -134,6 +145,9 @@ mod tests {
 
     #[rstest]
     #[case("error_rate", json!(0.52), "", "52 %")]
+    #[case("error_rate", json!(5), "", "5")]
+    #[case("request_rate", json!(15.625), "", "15.62")]
+    #[case("request_rate", json!(0.5), "", "0.5")]
     #[case("p99_latency_ms", json!(500), "ms", "500 ms")]
     #[case("disk_free_gb", json!(80.126), "GB", "80.13 GB")]
     #[case("cpu_load", json!(2.0), "", "2")]
@@ -153,7 +167,7 @@ mod tests {
     #[case("error_rate", json!(0.52), json!(0.01), "", ("52 %", "1 %"))]
     #[case::equal("cpu_load", json!(2), json!(2.0), "", ("2", "2"))]
     #[case::just_below("disk_free_gb", json!(9.999), json!(10), "GB", ("9.999 GB", "10 GB"))]
-    #[case::just_above("error_rate", json!(0.010_04), json!(0.01), "", ("0.01004", "0.01"))]
+    #[case::just_above("error_rate", json!(0.010_04), json!(0.01), "", ("1.004 %", "1 %"))]
     #[case::unknown("error_rate", json!(null), json!(0.01), "", ("no data", "1 %"))]
     fn what_is_not_at_its_limit_does_not_look_so(
         #[case] name: &str,

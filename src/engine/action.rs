@@ -78,6 +78,13 @@ impl Action {
         }
     }
 
+    /// Whether it ends another one to begin: going back must not wait for what it goes
+    /// back from.
+    #[must_use]
+    pub const fn ends(&self, other: &Self) -> bool {
+        matches!(self, Self::Rollback) && other.is_mutating() && !matches!(other, Self::Rollback)
+    }
+
     /// Whether it may begin while another one runs. Of those that change something
     /// only chaos may, beside a promotion that decides; whether that still waits for
     /// its evidence shows when the fault is to be injected.

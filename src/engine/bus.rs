@@ -21,6 +21,7 @@ use super::project::Project;
 use super::session::Assemble;
 use super::watch;
 use super::watch::Looker;
+use super::way;
 use crate::clock::SharedClock;
 use crate::domain::Target;
 use crate::history::Actor;
@@ -164,8 +165,7 @@ impl Engine {
     /// another one holds the lock.
     pub async fn run(&self, action: Action) -> Option<Outcome> {
         if action == Action::Rollback && owner::refusal(&self.core, Some(&action)).is_none() {
-            // Going back must not wait for what it goes back from.
-            self.end_mutating().await;
+            self.end_for(&action).await;
         }
         let (id, cancel) = self.admit(&action)?;
         let outcome = self.run_admitted(&id, &action, cancel).await;
@@ -236,12 +236,20 @@ impl Engine {
         owner::refusal(&self.core, None).map_or(Ok(()), Err)
     }
 
-    async fn end_mutating(&self) {
+    /// Ends what an action ends to begin.
+    async fn end_for(&self, action: &Action) {
         let is_running = || {
             let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            let mutating =
-                running.iter().find(|one| one.action.is_mutating() && one.action != Action::Rollback);
-            mutating.map(|one| one.cancel.cancel()).is_some()
+            let other = running.iter().find(|one| action.ends(&one.action));
+            // It is to see for whom it makes way, as where another process asks.
+            other
+                .map(|one| {
+                    if !one.cancel.is_cancelled() {
+                        way::ask(&self.core.project);
+                    }
+                    one.cancel.cancel();
+                })
+                .is_some()
         };
         while is_running() {
             tokio::time::sleep(Duration::from_millis(20)).await;

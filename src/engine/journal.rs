@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::files::{read_json, remove_if_there, write_json};
+use super::files::{read_json, read_json_if_there, remove_if_there, write_json};
 use super::project::Project;
 use crate::domain::{Mode, Release, Target};
 
@@ -138,14 +138,29 @@ impl Journal {
     }
 
     /// The good releases, the newest last.
-    fn releases(&self) -> Vec<GoodRelease> {
-        read_json(&self.file(RELEASES)).unwrap_or_default()
+    ///
+    /// # Errors
+    /// The list cannot be read: nothing else tells what was good, so it is no empty
+    /// one, and is not written over.
+    fn releases(&self) -> io::Result<Vec<GoodRelease>> {
+        let path = self.file(RELEASES);
+        let read = read_json_if_there(&path).map(Option::unwrap_or_default);
+        read.map_err(|cause| {
+            io::Error::new(
+                cause.kind(),
+                format!(
+                    "{} lists the releases to go back to and cannot be read: {cause}; bring it back as it was, or \
+                     remove it to begin a new list",
+                    path.display()
+                ),
+            )
+        })
     }
 
     /// Notes a release that serves well now, and the manifest it runs under.
     pub fn release_is_good(&self, release: &Release, manifest: &str) -> io::Result<()> {
         let good = GoodRelease { release: release.clone(), manifest: manifest.to_owned() };
-        let mut releases = self.releases();
+        let mut releases = self.releases()?;
         if releases.last() != Some(&good) {
             releases.push(good);
         }
@@ -158,7 +173,7 @@ impl Journal {
     /// newest entry goes, since the same content may have been good under an
     /// earlier manifest.
     pub fn release_is_bad(&self, release: &Release) -> io::Result<()> {
-        let mut releases = self.releases();
+        let mut releases = self.releases()?;
         if let Some(newest) = releases.iter().rposition(|good| good.release == *release) {
             releases.remove(newest);
         }
@@ -167,16 +182,18 @@ impl Journal {
 
     /// The stable release to go back to from `current`: from a stable release
     /// the good one before its newest entry, from a canary the newest good one.
-    #[must_use]
-    pub fn last_good(&self, current: Option<&Release>) -> Option<GoodRelease> {
-        let releases = self.releases();
+    ///
+    /// # Errors
+    /// The list of good releases cannot be read.
+    pub fn last_good(&self, current: Option<&Release>) -> io::Result<Option<GoodRelease>> {
+        let releases = self.releases()?;
         let end = match current {
             Some(current) if current.mode == Mode::Stable => {
                 releases.iter().rposition(|good| good.release == *current).unwrap_or(releases.len())
             }
             _ => releases.len(),
         };
-        releases[..end].iter().rev().find(|good| good.release.mode == Mode::Stable).cloned()
+        Ok(releases[..end].iter().rev().find(|good| good.release.mode == Mode::Stable).cloned())
     }
 
     /// The manifest under which the stack was last changed successfully: what
@@ -191,7 +208,8 @@ impl Journal {
     /// slot and the one beside it may differ.
     #[must_use]
     pub fn served_under(&self) -> Vec<String> {
-        let releases = self.releases().into_iter().rev().take(2).map(|good| good.manifest);
+        let releases =
+            self.releases().unwrap_or_default().into_iter().rev().take(2).map(|good| good.manifest);
         self.deployed_manifest().into_iter().chain(releases).collect()
     }
 
@@ -312,9 +330,12 @@ mod tests {
             good(&journal, version);
         }
         let current = release("3", Mode::Stable);
-        assert_eq!(journal.last_good(Some(&current)).unwrap().manifest, "manifest of 2");
+        assert_eq!(journal.last_good(Some(&current)).unwrap().unwrap().manifest, "manifest of 2");
         journal.release_is_bad(&current).unwrap();
-        assert_eq!(journal.last_good(Some(&release("2", Mode::Stable))).unwrap().release.version, "1");
+        assert_eq!(
+            journal.last_good(Some(&release("2", Mode::Stable))).unwrap().unwrap().release.version,
+            "1"
+        );
     }
 
     #[test]
@@ -323,14 +344,17 @@ mod tests {
         let same = release("1", Mode::Stable);
         journal.release_is_good(&same, "env: a").unwrap();
         journal.release_is_good(&same, "env: b").unwrap();
-        assert_eq!(journal.last_good(Some(&same)).unwrap().manifest, "env: a");
+        assert_eq!(journal.last_good(Some(&same)).unwrap().unwrap().manifest, "env: a");
     }
 
     #[test]
     fn goes_back_from_a_canary_to_the_newest_stable_release_even_of_the_same_content() {
         let (_folder, journal) = journal();
         good(&journal, "1");
-        assert_eq!(journal.last_good(Some(&release("1", Mode::Canary))).unwrap().release.version, "1");
+        assert_eq!(
+            journal.last_good(Some(&release("1", Mode::Canary))).unwrap().unwrap().release.version,
+            "1"
+        );
     }
 
     #[test]
@@ -347,7 +371,7 @@ mod tests {
     fn knows_nothing_to_go_back_to_after_a_first_deploy() {
         let (_folder, journal) = journal();
         good(&journal, "1");
-        assert_eq!(journal.last_good(Some(&release("1", Mode::Stable))), None);
+        assert_eq!(journal.last_good(Some(&release("1", Mode::Stable))).unwrap(), None);
     }
 
     #[test]
@@ -355,7 +379,7 @@ mod tests {
         let (_folder, journal) = journal();
         good(&journal, "1");
         let other = Journal { target: Target::Docker, ..journal };
-        assert_eq!(other.last_good(None), None);
+        assert_eq!(other.last_good(None).unwrap(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::halt::Halt;
 use super::leaving::{Leaving, Quiet};
 use super::shift::LOOK;
 use super::stage::{Stage, absent};
+use super::way;
 use crate::domain::{Release, Slot};
 use crate::runtime::{Health, ImagePresence, Instance, Observed};
 
@@ -17,18 +18,44 @@ use crate::runtime::{Health, ImagePresence, Instance, Observed};
 /// proxy certainly brings it nothing more, however short the drain, nor while it
 /// has requests that are awaited ([`super::leaving`]). A cancel only cuts this wait
 /// short: the new release serves already, and stopping lets requests under way
-/// finish too.
+/// finish too. A rollback finds it as it is: it is most often where that goes.
 pub(super) async fn retire(context: &Context, stage: &Stage, slot: Slot) -> Result<(), Halt> {
     let drain = stage.manifest().nginx.drain;
     let mut leaving = Leaving::from(context.core.clock.instant()).draining(drain);
-    context
+    let is_wanted = context
         .step_through("drain", async |step| {
             let quiet = leaving.quiet(context, stage, slot, &step).await;
-            Ok(((), drained(&quiet, drain, leaving.so_far(context))))
+            if quiet.is_cut_short && way::is_asked(&context.core.project) {
+                return Ok((true, format!("cut short for a rollback: {} goes on", stage.service(slot))));
+            }
+            Ok((false, drained(&quiet, drain, leaving.so_far(context))))
         })
         .await?;
+    if is_wanted {
+        return Ok(());
+    }
     let grace = leaving.grace(context, stage);
-    stop(context, stage, slot, grace, &format!("stop {}", stage.service(slot))).await
+    context
+        .step_through(&format!("stop {}", stage.service(slot)), async |_| {
+            let noted = note_asked(context, stage, slot).await;
+            // Whatever comes next finds the note and waits for the rest.
+            tokio::select! {
+                ended = stage.session.runtime.stop(slot, grace) => ended.map(|()| ((), String::new())),
+                () = makes_way(context), if noted.is_ok() => Ok(((), "left to finish: a rollback begins".into())),
+            }
+            .map_err(Halt::from)
+        })
+        .await?;
+    settle_faults(context, stage).await;
+    Ok(())
+}
+
+/// Ends once the operation was cancelled for a rollback.
+async fn makes_way(context: &Context) {
+    context.cancel.cancelled().await;
+    while !way::is_asked(&context.core.project) {
+        tokio::time::sleep(way::LOOK).await;
+    }
 }
 
 /// What a drain was, for people.

@@ -8,8 +8,8 @@
 //! before. So each request is awaited for half of the time that the proxy gives it:
 //! one that takes no longer is answered by every service, and one that ends only when
 //! its service does has the other half for that. What has been under way for longer,
-//! as a tunnel or a stream that is open all the time, is not awaited, so that it costs
-//! no deployment anything.
+//! as a tunnel or a stream that is open all the time, is not awaited, so that it holds
+//! up a deployment for that half at most.
 
 use std::time::{Duration, Instant};
 

@@ -26,6 +26,11 @@ pub(super) fn ask(project: &Project) {
     let _ = write_atomically(&project.state_file(MARK), b"");
 }
 
+/// Whether somebody waits for whoever holds the lock to make way.
+pub(super) fn is_asked(project: &Project) -> bool {
+    project.state_file(MARK).exists()
+}
+
 /// Looks for the mark while an operation runs; stops when dropped.
 pub(super) struct Lookout(Option<JoinHandle<()>>);
 

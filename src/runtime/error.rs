@@ -1,5 +1,6 @@
 //! What can go wrong with a runtime, said so that a person can act.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -192,6 +193,12 @@ impl RuntimeError {
             // Its log went with it where it was removed again: the reason has the end.
             Self::StartFailed { .. } => "correct what the reason says, then repeat".into(),
             Self::UnknownService { .. } => "see `swiftdeploy status --once`".into(),
+            Self::File { source, .. }
+                if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                "the file is damaged: bring it back as it was, or run `swiftdeploy teardown`, then deploy"
+                    .into()
+            }
             Self::File { .. } => "check permissions and free space".into(),
             Self::Engine { .. } => "see `swiftdeploy doctor`".into(),
         }

@@ -59,11 +59,9 @@ pub(super) async fn run(context: &Context) -> Result<String, Halt> {
 /// now is no worse for it.
 pub(super) fn remember_good(context: &Context, release: &Release, manifest: &str) {
     let journal = &context.core.journal;
-    let noted =
-        journal.release_is_good(release, manifest).and_then(|()| journal.set_deployed_manifest(manifest));
-    if let Err(error) = noted {
-        context
-            .notice(format!("a rollback may not find this release: the journal cannot be written: {error}"));
+    let good = journal.release_is_good(release, manifest);
+    if let Err(error) = good.and(journal.set_deployed_manifest(manifest)) {
+        context.notice(format!("a rollback may not find this release: {error}"));
     }
 }
 

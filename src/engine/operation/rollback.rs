@@ -123,7 +123,7 @@ fn nowhere_to_go(stage: &Stage, is_live: bool) -> Halt {
 /// A memory that cannot be written is told and does not stop a rollback.
 fn noted(context: &Context, outcome: std::io::Result<()>) {
     if let Err(error) = outcome {
-        context.notice(format!("the journal cannot be written: {error}"));
+        context.notice(format!("the journal is not as it should be: {error}"));
     }
 }
 
@@ -146,16 +146,24 @@ fn destination(
     if let Some((slot, release, health)) = beside {
         let manifest = good
             .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
             .filter(|good| good.release == release)
             .map_or_else(|| stage.document.text().to_owned(), |good| good.manifest.clone());
         if *health == Health::Healthy {
             return Ok(Some(Destination { slot, release, start: None, manifest }));
         }
-        if good.is_none() {
+        if matches!(good, Ok(None)) {
             let start = Some(spec(context, stage, slot, &release, &manifest));
             return Ok(Some(Destination { slot, release, start, manifest }));
         }
     }
+    let good = good.map_err(|error| {
+        Halt::failed(
+            error.to_string(),
+            "what serves goes on; bring the file back, then run `swiftdeploy rollback`",
+        )
+    })?;
     let Some(good) = good else { return Ok(None) };
     let slot = stage.free_slot()?;
     let spec = spec(context, stage, slot, &good.release, &good.manifest);

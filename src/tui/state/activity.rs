@@ -62,7 +62,9 @@ impl Activity {
     #[must_use]
     pub fn blocking(&self, action: &Action) -> Option<&OperationView> {
         let blocks = |operation: &&OperationView| {
-            operation.is_running() && !action.may_begin_beside(&operation.action)
+            operation.is_running()
+                && !action.may_begin_beside(&operation.action)
+                && !action.ends(&operation.action)
         };
         self.operations.iter().rev().find(blocks)
     }

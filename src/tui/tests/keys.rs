@@ -85,13 +85,20 @@ fn the_menu_runs_the_chosen_line() {
 fn a_mutating_key_is_answered_with_busy_while_an_operation_runs() {
     let mut world = World::stable();
     world.deploy_running();
-    for keys in ["i", "r", "pc"] {
+    for keys in ["i", "d", "pc"] {
         assert_eq!(world.keys(keys), [], "{keys}");
         assert_eq!(toasts(&world), ["busy: deploy is running (Esc to cancel)"]);
         world.state.overlays.clear();
     }
     // What only reads may run beside it.
     assert_eq!(world.keys("v"), [Effect::Dispatch(Action::Validate)]);
+}
+
+#[test]
+fn going_back_waits_for_nothing_that_runs() {
+    let mut world = World::stable();
+    world.deploy_running();
+    assert_eq!(world.keys("r"), [Effect::Dispatch(Action::Rollback)]);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn p99(state: &State, theme: &Theme) -> Row {
     let value = leading(state).and_then(|measured| measured.p99).map(|p99| {
         // In the last bucket the bound is all that is known.
         let above = if p99.high_ms.is_none() { ">" } else { "" };
-        format!("{above}{}", format::millis(p99.ms))
+        format!("{above}{}", beside_limit(p99.ms, check, format::millis))
     });
     Row {
         name: "P99",
@@ -168,7 +168,9 @@ fn errors(state: &State, theme: &Theme) -> Row {
     let check = state.watch.check(&ERROR_FACTS);
     Row {
         name: "errors",
-        value: leading(state).and_then(|measured| measured.error_rate).map(format::percent),
+        value: leading(state)
+            .and_then(|measured| measured.error_rate)
+            .map(|rate| beside_limit(rate, check, format::percent)),
         absent: absent(is_on_its_way(state)),
         history: state.watch.history.errors.iter().copied().collect(),
         // Twice the limit, so that what keeps to it stays in the lower half.
@@ -180,6 +182,14 @@ fn errors(state: &State, theme: &Theme) -> Row {
 
 fn leading(state: &State) -> Option<&Measured> {
     state.watch.leading().and_then(|reading| reading.measured.as_ref().ok())
+}
+
+/// A figure as it is shown beside its limit: not rounded to it where it is another.
+fn beside_limit(figure: f64, check: Option<&CheckLine>, alone: fn(f64) -> String) -> String {
+    check.filter(|check| check.limit.is_number()).map_or_else(
+        || alone(figure),
+        |check| format::compared(&check.fact, &figure.into(), &check.limit, &check.unit).0,
+    )
 }
 
 fn limit_of(check: Option<&CheckLine>) -> Option<f64> {
